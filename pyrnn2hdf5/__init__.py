@@ -1,0 +1,65 @@
+"""Convert OCRopus and kraken pyrnn models to HDF5: safely, exactly, verified.
+
+>>> import pyrnn2hdf5
+>>> model = pyrnn2hdf5.load_pyrnn("fixtures/models/digits.pyrnn.gz")
+>>> model.Ni, model.Ns, model.No
+(32, 24, 24)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .conversion import Conversion as Conversion
+    from .conversion import convert as convert
+    from .conversion import default_target as default_target
+    from .conversion import save_hdf5 as save_hdf5
+    from .errors import CorruptPickleError as CorruptPickleError
+    from .errors import Hdf5LayoutError as Hdf5LayoutError
+    from .errors import InvalidInputError as InvalidInputError
+    from .errors import InvalidModelError as InvalidModelError
+    from .errors import Pyrnn2Hdf5Error as Pyrnn2Hdf5Error
+    from .errors import SizeLimitError as SizeLimitError
+    from .errors import SourceError as SourceError
+    from .errors import TargetExistsError as TargetExistsError
+    from .errors import UnsafePickleError as UnsafePickleError
+    from .errors import UnsupportedModelError as UnsupportedModelError
+    from .errors import VerificationError as VerificationError
+    from .hdf5 import load_hdf5 as load_hdf5
+    from .load import load_any as load_any
+    from .model import Codec as Codec
+    from .model import LineNormalizer as LineNormalizer
+    from .model import Model as Model
+    from .model import Source as Source
+    from .model import TrainingRecord as TrainingRecord
+    from .pyrnn import load_pyrnn as load_pyrnn
+    from .verification import Verification as Verification
+    from .verification import verify as verify
+
+_ROOMS = {
+    "conversion": ("Conversion", "convert", "default_target", "save_hdf5"),
+    "errors": (
+        *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "Pyrnn2Hdf5Error"),
+        *("SizeLimitError", "SourceError", "TargetExistsError", "UnsafePickleError", "UnsupportedModelError"),
+        "VerificationError",
+    ),
+    "hdf5": ("load_hdf5",),
+    "load": ("load_any",),
+    "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
+    "pyrnn": ("load_pyrnn",),
+    "verification": ("Verification", "verify"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = ["__version__", *sorted(_ROOM_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    # NumPy and h5py are imported when a name needs them, so that `--help` does not wait for them.
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_ROOM_OF[name]}", __name__), name)

@@ -1,0 +1,140 @@
+"""The command line: options, exit codes, streams. The only module that prints or exits.
+
+Results go to stdout, everything else to stderr. NumPy and h5py are imported inside the commands, so
+that `--help` and completion do not wait for them.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from . import __version__, render
+from .errors import Pyrnn2Hdf5Error
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class Exit(enum.IntEnum):
+    """Exit codes."""
+
+    GOOD = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+app = typer.Typer(
+    name="pyrnn2hdf5",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Convert OCRopus and kraken pyrnn models to HDF5: safely, exactly, verified.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pyrnn2hdf5 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _bytes(text: str) -> int:
+    """A size in bytes: `500M`, `4G`, or a plain number."""
+    text = text.strip().upper().removesuffix("B").removesuffix("I")
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS and text else (text, "")
+    if not number.isascii() or not number.isdigit() or int(number) == 0:
+        raise typer.BadParameter("expected a number of bytes such as 500M or 4G")
+    return int(number) * UNITS[unit]
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="The pyrnn file, plain or packed by gzip, bzip2 or xz.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Target file or folder (default: beside the source).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare the result with the source.")] = False,
+    float64: Annotated[bool, typer.Option("--float64", help="Keep the weights as they are, unrounded.")] = False,
+    compress: Annotated[bool, typer.Option("--compress", help="Pack the weights with gzip and shuffle.")] = False,
+    max_size: Annotated[
+        int, typer.Option("--max-size", parser=_bytes, metavar="N", help="Most bytes a source may unpack to.")
+    ] = "4G",  # type: ignore[assignment]
+    ignore_checksum: Annotated[
+        bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more facts.")] = False,
+) -> None:
+    """Convert a pyrnn model to HDF5, verified before the file gets its name.
+
+    The result lies beside the source and kraken 0.3 to 0.6 reads it. It is named as kraken
+    names it: model.pyrnn.gz becomes model.pyrnn.hdf5.
+    """
+    from .conversion import convert as convert_file
+
+    try:
+        conversion = convert_file(
+            source,
+            output,
+            force=force,
+            verify=not no_verify,
+            float64=float64,
+            compress=compress,
+            max_size=max_size,
+            ignore_checksum=ignore_checksum,
+        )
+    except (Pyrnn2Hdf5Error, OSError) as error:
+        if as_json:
+            _print_json(render.failure_json(source, error))
+        _fail(f"{render.visible(source)}: {render.visible(render.reason(source, error))}")
+    if not quiet:
+        for warning in conversion.warnings:
+            typer.echo(f"warning: {render.visible(source)}: {render.visible(warning)}", err=True)
+    if as_json:
+        _print_json(render.conversion_json(conversion))
+    elif not quiet:
+        typer.echo(render.conversion_line(conversion))
+        for line in render.conversion_details(conversion) if verbose else ():
+            typer.echo(f"  {render.visible(line)}")
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, allow_nan=False))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(Exit.FAILED)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    # Raised, not ended, so that temporary files go.
+    raise SystemExit(Exit.TERMINATED)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(Exit.INTERRUPTED)

@@ -1,0 +1,54 @@
+"""The error hierarchy. Messages name the culprit, then what was expected, then what was found."""
+
+from __future__ import annotations
+
+
+class Pyrnn2Hdf5Error(Exception):
+    """Base class of every error this package raises on purpose (`OSError` is passed through)."""
+
+
+class SourceError(Pyrnn2Hdf5Error):
+    """The bytes are no pyrnn file: another format, damaged compression, an empty file."""
+
+
+class SizeLimitError(SourceError):
+    """The file unpacks to more than the size limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"unpacked size: expected at most {limit} bytes, got more (see --max-size)")
+        self.limit = limit
+
+
+class UnsafePickleError(Pyrnn2Hdf5Error):
+    """The pickle names a global outside the allow-list, or asks for something only code can give."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"refused {what}: not part of an OCRopus line recognizer")
+
+
+class CorruptPickleError(Pyrnn2Hdf5Error):
+    """The pickle is cut off, malformed, or uses an allowed name in a way no writer does."""
+
+
+class UnsupportedModelError(Pyrnn2Hdf5Error):
+    """A readable pickle of something else than a bidirectional LSTM line recognizer."""
+
+
+class InvalidModelError(Pyrnn2Hdf5Error):
+    """A line recognizer whose parts are missing, malformed or do not fit together."""
+
+
+class Hdf5LayoutError(Pyrnn2Hdf5Error):
+    """An HDF5 file that does not hold a model in the documented layout."""
+
+
+class VerificationError(Pyrnn2Hdf5Error):
+    """A written model is not the model it was written from."""
+
+
+class TargetExistsError(Pyrnn2Hdf5Error):
+    """The target is there already and does not come from this source."""
+
+
+class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
+    """An argument of the library has the wrong shape."""

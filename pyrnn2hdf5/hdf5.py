@@ -1,0 +1,302 @@
+"""The HDF5 format: a writer and a reader of the layout in `stored`. The only module that imports h5py.
+
+The root group holds the attribute `kind` and the data sets of `LAYOUT`, and nothing else but the
+subgroup `pyrnn2hdf5`. kraken 0.3 to 0.6 reads the root and ignores the subgroup.
+
+- `kind` is `pyrnn-bidi` where kraken reads the file right, `pyrnn-bidi-ext` where it could not:
+  it sorts the code points of `codec`, drops duplicates and forces the first to be empty.
+- Weights are float32 (float64 where asked for), contiguous (gzip and shuffle where asked for).
+- Rows of `codec`, `softmax.w` and `softmax.W` are in code point order, unless the kind is `-ext`.
+
+The subgroup, format version 1. Strings are UTF-8 (lone surrogates as three bytes), padded with NUL;
+`NAME_bytes` (int32) holds their lengths, -1 where there is no string.
+
+    attributes  format_version, source_name, source_sha256, normalize,
+                line_normalizer (class name), line_normalizer.PARAMETER,
+                last_trial, lines, lines_per_point
+    data sets   labels, labels_bytes     (No,)    label of each row
+                permutation              (No,)    int32; row i is class permutation[i] of the source
+                commands, commands_bytes (n,)     training commands
+                error                    (n,)     float64; mean training error of each block of lines
+                character_errors         (n, 2)   int64; errors and length summed over each block
+
+All but `format_version` MAY be missing; a reader MUST refuse a higher format version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from .errors import Hdf5LayoutError
+from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Model, Parameter, Source, TrainingRecord
+from .stored import KIND, KIND_EXT, LAYOUT, Stored, restore
+
+GROUP: Final = "pyrnn2hdf5"
+FORMAT_VERSION: Final = 1
+LIBVER: Final = ("earliest", "v108")
+"""Bounds on the HDF5 file format, so that HDF5 1.8 reads what any later version wrote."""
+
+MAX_BYTES: Final = 256 * 2**20
+"""Most bytes the data sets of one file may unpack to; the largest real model has 4 million."""
+
+COMPRESS_FROM: Final = 4096
+"""Data sets below this many bytes stay contiguous: a chunk's index costs more than it saves."""
+
+FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+
+
+def to_bytes(stored: Stored) -> bytes:
+    """The HDF5 file of a stored model. No time, host or path gets into it."""
+    # Built in memory, so that a full disk is met by one plain write, not inside HDF5.
+    with h5py.File("model.hdf5", "w", driver="core", backing_store=False, libver=LIBVER) as file:
+        file.attrs.create("kind", stored.kind, dtype=h5py.string_dtype("ascii"))
+        for entry in LAYOUT:
+            values = stored.data[entry.name]
+            packed = stored.compressed and values.nbytes >= COMPRESS_FROM
+            options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": values.shape}
+            file.create_dataset(entry.name, data=values, **(options if packed else {}))
+        _write_extra(stored, file.create_group(GROUP))
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _write_extra(stored: Stored, group: Any) -> None:
+    group.attrs["format_version"] = FORMAT_VERSION
+    if stored.source:
+        _write_string(group, "source_name", stored.source.name)
+        _write_string(group, "source_sha256", stored.source.sha256)
+    if stored.normalize is not None:
+        _write_string(group, "normalize", stored.normalize)
+    if stored.labels is not None:
+        _write_strings(group, "labels", stored.labels)
+    if stored.permutation is not None:
+        group["permutation"] = np.array(stored.permutation, np.int32)
+    if stored.line_normalizer:
+        _write_string(group, "line_normalizer", stored.line_normalizer.kind)
+        for name, value in stored.line_normalizer.parameters:
+            if isinstance(value, str):
+                _write_string(group, f"line_normalizer.{name}", value)
+            else:
+                group.attrs[f"line_normalizer.{name}"] = value
+    training = stored.training
+    if training:
+        for name in ("last_trial", "lines", "lines_per_point"):
+            group.attrs[name] = getattr(training, name)
+        if training.commands:
+            _write_strings(group, "commands", training.commands)
+        if len(training.error):
+            group["error"] = training.error
+        if len(training.character_errors):
+            group["character_errors"] = training.character_errors
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _write_string(group: Any, name: str, text: str) -> None:
+    data = _encode(text)
+    group.attrs.create(name, np.bytes_(data), dtype=h5py.string_dtype("utf-8", max(len(data), 1)))
+
+
+def _write_strings(group: Any, name: str, texts: Sequence[str | None]) -> None:
+    encoded = [_encode(text or "") for text in texts]
+    size = max(map(len, encoded)) or 1
+    group[name] = np.array(encoded, h5py.string_dtype("utf-8", size))
+    lengths = [-1 if text is None else len(data) for text, data in zip(texts, encoded, strict=True)]
+    group[f"{name}_bytes"] = np.array(lengths, np.int32)
+
+
+def read(path: str | os.PathLike[str]) -> Stored:
+    """Read the stored form of a model. Every shape, type and link is looked at before any data is.
+
+    Raises `OSError` where the system refuses the path, `Hdf5LayoutError` for anything else.
+    """
+    with Path(path).open("rb"):
+        pass  # h5py wraps every failure alike; a missing or unreadable path is told apart here.
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except Hdf5LayoutError:
+        raise
+    except Exception as error:
+        # h5py raises about any type for a damaged file; all of it means the same here.
+        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
+
+
+def _read(file: Any) -> Stored:
+    kind = _read_string(file, "kind")
+    if kind not in (KIND, KIND_EXT):
+        raise Hdf5LayoutError(f"kind: expected {KIND} or {KIND_EXT}, got {kind!r:.60}")
+    Ns, Na = _look(file, LAYOUT[0].name).shape
+    No = _look(file, "codec").shape[0]
+    sizes = {"Ns": Ns, "Na": Na, "No": No, "1": 1, "2*Ns": 2 * Ns}
+    if not (Ns >= 1 and Na > 1 + Ns and 1 <= No <= MAX_CLASSES):
+        raise Hdf5LayoutError(f"shapes: expected Ns >= 1, Na > 1 + Ns and 1 to {MAX_CLASSES} classes, got {sizes}")
+    total = 0
+    for entry in LAYOUT:
+        dataset = _look(file, entry.name)
+        shape = tuple(sizes[symbol] for symbol in entry.shape)
+        if dataset.shape != shape:
+            raise Hdf5LayoutError(f"{entry.name}: expected shape {shape}, got {dataset.shape}")
+        total += dataset.nbytes
+    if total > MAX_BYTES:
+        raise Hdf5LayoutError(f"data sets: expected at most {MAX_BYTES} bytes, got {total}")
+    data = {entry.name: np.asarray(file[entry.name][()]) for entry in LAYOUT}
+    compressed = any(file[entry.name].compression for entry in LAYOUT)
+    points = data["codec"][:, 0]
+    if not np.all((points >= 0) & (points <= 0x10FFFF) & (points == np.floor(points))):
+        raise Hdf5LayoutError("codec: expected code points, got other numbers")
+    extra = file.get(GROUP, getlink=True)
+    if extra is None:
+        return Stored(kind=kind, data=data, compressed=compressed)
+    group = file[GROUP] if isinstance(extra, h5py.HardLink) else None
+    if not isinstance(group, h5py.Group):
+        raise Hdf5LayoutError(f"{GROUP}: expected a group")
+    return _read_extra(Stored(kind=kind, data=data, compressed=compressed), group)
+
+
+def _look(group: Any, name: str, kinds: str = "f", rank: int = 2) -> Any:
+    """A data set that is safe to read: a hard link, plain storage in this very file, known filters."""
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise Hdf5LayoutError(f"{name}: expected a data set, got nothing")
+    dataset = group[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(dataset, h5py.Dataset):
+        raise Hdf5LayoutError(f"{name}: expected a data set, got {type(dataset or link).__name__}")
+    if dataset.shape is None or len(dataset.shape) != rank:
+        raise Hdf5LayoutError(f"{name}: expected rank {rank}, got shape {dataset.shape}")
+    if dataset.dtype.kind not in kinds or (dataset.dtype.itemsize > 8 and kinds != "S"):
+        raise Hdf5LayoutError(f"{name}: expected plain numbers of kind {kinds}, got {dataset.dtype}")
+    if dataset.nbytes > MAX_BYTES:
+        raise Hdf5LayoutError(f"{name}: expected at most {MAX_BYTES} bytes, got {dataset.nbytes}")
+    properties = dataset.id.get_create_plist()
+    filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
+    if dataset.is_virtual or dataset.external or not filters <= FILTERS:
+        raise Hdf5LayoutError(f"{name}: expected data stored in this file, got virtual, external or filtered data")
+    return dataset
+
+
+def _read_extra(root: Stored, group: Any) -> Stored:
+    version = _read_integer(group, "format_version")
+    if version is None or not 1 <= version <= FORMAT_VERSION:
+        raise Hdf5LayoutError(f"format_version: expected 1 to {FORMAT_VERSION}, got {version}")
+    No = len(root.data["codec"])
+    labels = _read_strings(group, "labels", MAX_LABEL * 4)
+    if labels is not None and len(labels) != No:
+        raise Hdf5LayoutError(f"labels: expected {No}, got {len(labels)}")
+    permutation = None
+    if "permutation" in group:
+        permutation = tuple(_look(group, "permutation", "i", 1)[()].tolist())
+        if sorted(permutation) != list(range(No)):
+            raise Hdf5LayoutError(f"permutation: expected the numbers 0 to {No - 1}, each once")
+    name, sha256 = _read_string(group, "source_name"), _read_string(group, "source_sha256")
+    return replace(
+        root,
+        labels=labels,
+        permutation=permutation,
+        line_normalizer=_read_line_normalizer(group),
+        training=_read_training(group),
+        normalize=_read_string(group, "normalize"),
+        source=None if name is None or sha256 is None else Source(name, sha256),
+    )
+
+
+def _read_line_normalizer(group: Any) -> LineNormalizer | None:
+    kind = _read_string(group, "line_normalizer")
+    if kind is None:
+        return None
+    parameters: list[tuple[str, Parameter]] = []
+    for key in sorted(group.attrs):
+        prefix, _, name = key.partition("line_normalizer.")
+        if prefix or not name:
+            continue
+        if h5py.check_string_dtype(group.attrs.get_id(key).dtype):
+            parameters.append((name, _read_string(group, key) or ""))
+        else:
+            parameters.append((name, _read_number(group, key)))
+    return LineNormalizer(kind, tuple(parameters))
+
+
+def _read_training(group: Any) -> TrainingRecord | None:
+    last_trial = _read_integer(group, "last_trial")
+    if last_trial is None:
+        return None
+    error = _look(group, "error", "f", 1)[()] if "error" in group else np.empty(0)
+    errors = np.empty((0, 2), np.int64)
+    if "character_errors" in group:
+        errors = _look(group, "character_errors", "i")[()]
+        if errors.shape[1] != 2:
+            raise Hdf5LayoutError(f"character_errors: expected shape (n, 2), got {errors.shape}")
+    commands = _read_strings(group, "commands", 2**16) or ()
+    return TrainingRecord(
+        last_trial=last_trial,
+        commands=tuple(command or "" for command in commands),
+        lines=_read_integer(group, "lines") or 0,
+        lines_per_point=_read_integer(group, "lines_per_point") or 1,
+        error=error,
+        character_errors=errors,
+    )
+
+
+def _read_number(group: Any, name: str) -> Parameter:
+    attribute = group.attrs.get_id(name)
+    if attribute.shape != () or attribute.dtype.kind not in "biuf":
+        raise Hdf5LayoutError(f"{name}: expected one number, got {attribute.dtype} of shape {attribute.shape}")
+    value: Parameter = group.attrs[name].item()
+    return value
+
+
+def _read_integer(group: Any, name: str) -> int | None:
+    if name not in group.attrs:
+        return None
+    value = _read_number(group, name)
+    if type(value) is not int:
+        raise Hdf5LayoutError(f"{name}: expected an integer, got {value}")
+    return value
+
+
+def _read_string(group: Any, name: str) -> str | None:
+    if name not in group.attrs:
+        return None
+    attribute = group.attrs.get_id(name)
+    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+        raise Hdf5LayoutError(f"{name}: expected one string, got {attribute.dtype} of shape {attribute.shape}")
+    value = group.attrs[name]
+    data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+    text: str = data.decode("utf-8", "surrogatepass")
+    return text
+
+
+def _read_strings(group: Any, name: str, longest: int) -> tuple[str | None, ...] | None:
+    if name not in group:
+        return None
+    texts = _look(group, name, "S", 1)
+    lengths = _look(group, f"{name}_bytes", "i", 1)
+    size = texts.dtype.itemsize
+    if size > longest or texts.shape != lengths.shape:
+        raise Hdf5LayoutError(f"{name}: expected strings of at most {longest} bytes and a length for each")
+    counts = lengths[()].tolist()
+    if not all(-1 <= count <= size for count in counts):
+        raise Hdf5LayoutError(f"{name}_bytes: expected lengths of -1 to {size}")
+    # Trailing NULs are lost in the padding, so the length gives them back.
+    return tuple(
+        None if count < 0 else data.ljust(count, b"\0")[:count].decode("utf-8", "surrogatepass")
+        for data, count in zip(texts[()].tolist(), counts, strict=True)
+    )
+
+
+def load_hdf5(path: str | os.PathLike[str]) -> Model:
+    """Load a model from HDF5, written by this project or by kraken.
+
+    Raises `OSError`, `Hdf5LayoutError` or `InvalidModelError`.
+    """
+    return restore(read(path))

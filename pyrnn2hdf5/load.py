@@ -1,0 +1,41 @@
+"""A model file of either format, told apart by its first bytes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from .hdf5 import read
+from .model import Model
+from .pyrnn import load_pyrnn
+from .source import MAX_SIZE
+from .stored import Stored, restore, store
+
+HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
+
+
+def load_any(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE) -> Model:
+    """Load a model from a pyrnn or an HDF5 file; `max_size` bounds an unpacked pyrnn in bytes.
+
+    Raises `OSError` or a `Pyrnn2Hdf5Error`.
+    """
+    return load_stored(path, max_size=max_size)[1]
+
+
+def load_stored(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE) -> tuple[Stored, Model]:
+    """A model in its stored form and as such; a pyrnn as it would be stored without rounding."""
+    if is_hdf5(path):
+        stored = read(path)
+        return stored, restore(stored)
+    model = load_pyrnn(path, max_size=max_size)
+    return store(model, float64=True), model
+
+
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins as HDF5 does."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC

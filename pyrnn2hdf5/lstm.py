@@ -1,0 +1,174 @@
+"""The network: weights, the reference forward pass, and decoding, as OCRopus computes them.
+
+Shapes: `Ni` inputs (line height in pixels), `Ns` hidden units, `No` classes, `Na = 1 + Ni + Ns`.
+Column order of the gate matrices: column 0 bias, columns 1..Ni the input, the rest the previous
+output. Equations of one LSTM, with s_t = [1, x_t, h_(t-1)] and h, c zero before the first step:
+
+    i_t = sigma(WGI s_t + WIP * c_(t-1))
+    f_t = sigma(WGF s_t + WFP * c_(t-1))
+    g_t = tanh(WCI s_t)
+    c_t = g_t * i_t + f_t * c_(t-1)
+    o_t = sigma(WGO s_t + WOP * c_t)        on the first step without the WOP term, as in OCRopus
+    h_t = tanh(c_t) * o_t
+
+    sigma(a) = 1 / (1 + exp(clip(-a, -20, 20)))
+    P_t = softmax(clip(W2 [1, forward h_t, reversed h_t], -100, 100))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InvalidInputError
+
+GATES: Final = ("WGI", "WGF", "WGO", "WCI")
+PEEPHOLES: Final = ("WIP", "WFP", "WOP")
+GATE_CLIP: Final = 20.0
+LOGIT_CLIP: Final = 100.0
+THRESHOLD: Final = 0.7
+"""P(blank) below which ocropy sees a character; kraken uses 0.5."""
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LSTM:
+    """Weights of one direction, float64: gates (Ns, Na), peepholes (Ns,), dims = (Ni, Ns, Na)."""
+
+    dims: tuple[int, int, int]
+    WGI: Float64
+    WGF: Float64
+    WGO: Float64
+    WCI: Float64
+    WIP: Float64
+    WFP: Float64
+    WOP: Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Output layer: W2 float64 (No, 1 + Nh), column 0 the bias; Nh = 2 * Ns."""
+
+    Nh: int
+    No: int
+    W2: Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A bidirectional LSTM with a softmax on top."""
+
+    forward_lstm: LSTM
+    reversed_lstm: LSTM
+    softmax: Softmax
+
+
+def forward_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> list[list[Float64]]:
+    """Run networks of one shape over several lines at once; all directions share every step.
+
+    `lines` are (T, Ni) arrays, T may differ. Returns, per network and per line, the class
+    probabilities, float64 (T, No). Raises `InvalidInputError` for lines of another shape.
+    """
+    return [
+        [class_probabilities(network, hidden) for hidden in per_line]
+        for network, per_line in zip(networks, hidden_batch(networks, lines), strict=True)
+    ]
+
+
+def _line(line: ArrayLike, Ni: int) -> Float64:
+    xs = np.asarray(line, dtype=np.float64)
+    if xs.ndim != 2 or xs.shape[1] != Ni:
+        raise InvalidInputError(f"line: expected shape (T, {Ni}), got {xs.shape}")
+    return xs
+
+
+def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> list[list[Float64]]:
+    """Outputs of both LSTMs per network and per line, float64 (T, 2 * Ns), forward units first.
+
+    `networks` are of one shape. Raises `InvalidInputError` for lines that are not (T, Ni).
+    """
+    Ni, Ns, _ = networks[0].forward_lstm.dims
+    xs = [_line(line, Ni) for line in lines]
+    # D counts directions, B lines, T steps; shorter lines are padded at the end.
+    lengths = [len(x) for x in xs]
+    T, B, D = max(lengths, default=0), len(xs), 2 * len(networks)
+    inputs = np.zeros((2, T, B, Ni))
+    for b, x in enumerate(xs):
+        inputs[0, : len(x), b] = x
+        inputs[1, : len(x), b] = x[::-1]
+
+    lstms = [lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)]
+    # Projected input of all steps at once; gates in the order I, F, O, C along the last axis.
+    z = np.empty((T, D, B, 4 * Ns))
+    recurrent = np.empty((D, Ns, 4 * Ns))
+    for d, lstm in enumerate(lstms):
+        W = np.concatenate((lstm.WGI, lstm.WGF, lstm.WGO, lstm.WCI))
+        projected = inputs[d % 2].reshape(T * B, Ni) @ W[:, 1 : 1 + Ni].T
+        z[:, d] = (projected + W[:, 0]).reshape(T, B, 4 * Ns)
+        recurrent[d] = W[:, 1 + Ni :].T
+    in_forget = np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
+    output_peephole = np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
+
+    outputs = np.zeros((T, D, B, Ns))
+    c = np.zeros((D, B, Ns))
+    for t in range(T):
+        gates = z[t]
+        if t:
+            gates += np.matmul(outputs[t - 1], recurrent)
+            gates[..., : 2 * Ns].reshape(D, B, 2, Ns)[...] += in_forget * c[:, :, None]
+        i_f = _sigmoid(gates[..., : 2 * Ns])
+        g = np.tanh(gates[..., 3 * Ns :])
+        c = g * i_f[..., :Ns] + i_f[..., Ns:] * c
+        o = gates[..., 2 * Ns : 3 * Ns]
+        if t:
+            o = o + output_peephole * c
+        np.multiply(np.tanh(c), _sigmoid(o), out=outputs[t])
+
+    return [
+        [
+            np.concatenate((outputs[:n, 2 * m, b], outputs[:n, 2 * m + 1, b][::-1]), axis=1)
+            for b, n in enumerate(lengths)
+        ]
+        for m in range(len(networks))
+    ]
+
+
+def _sigmoid(a: Float64) -> Float64:
+    y = np.negative(a)
+    np.clip(y, -GATE_CLIP, GATE_CLIP, out=y)
+    np.exp(y, out=y)
+    y += 1.0
+    return np.reciprocal(y, out=y)
+
+
+def class_probabilities(network: Network, hidden: Float64) -> Float64:
+    """The output layer: hidden units (T, 2 * Ns) to class probabilities (T, No), float64."""
+    W2 = network.softmax.W2
+    logits = hidden @ W2[:, 1:].T + W2[:, 0]
+    np.clip(logits, -LOGIT_CLIP, LOGIT_CLIP, out=logits)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+def decode_classes(outputs: NDArray[Any], threshold: float = THRESHOLD) -> list[tuple[int, int]]:
+    """Runs of steps with P(blank) below `threshold`, each as (step, class) of its largest probability.
+
+    `outputs` are class probabilities (T, No). The blank, class 0, takes part as any other class. Of
+    equal probabilities the last counts, as in `scipy.ndimage.maximum_position`, which ocropy uses.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] == 0:
+        raise InvalidInputError(f"outputs: expected shape (T, No), got {outputs.shape}")
+    inside = np.concatenate(([False], outputs[:, 0] < threshold, [False]))
+    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
+    found = []
+    for start, end in edges.tolist():
+        run = outputs[start:end].ravel()
+        step, code = divmod(run.size - 1 - int(run[::-1].argmax()), outputs.shape[1])
+        found.append((start + step, code))
+    return found

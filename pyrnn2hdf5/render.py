@@ -1,0 +1,137 @@
+"""Facts become text and JSON. Whatever comes from a file is data: nothing in it reaches a terminal raw."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .conversion import Conversion
+    from .verification import Verification
+
+SCHEMA: Final = 1
+"""Version of the JSON objects; it grows when a key changes its meaning or goes away."""
+
+UNSAFE_CATEGORIES: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Control, format (bidirectional overrides among them) and surrogate characters, line separators."""
+
+
+def visible(text: object, limit: int = 4000) -> str:
+    """Text with every character that could steer a terminal spelled out, cut after `limit`."""
+    shown = str(text)
+    cut = f"... ({len(shown) - limit} more)" if len(shown) > limit else ""
+    return "".join(_visible(char) for char in shown[:limit]) + cut
+
+
+def _visible(char: str) -> str:
+    if unicodedata.category(char) not in UNSAFE_CATEGORIES:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: `2.8 MiB`."""
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1024:
+            return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def conversion_line(conversion: Conversion) -> str:
+    """One line for one conversion: what became what, the sizes, and how far it was verified."""
+    if conversion.facts is None:
+        return f"{visible(conversion.target)} is up to date"
+    sizes = f"{size(conversion.facts.size)} -> {size(conversion.target_size)}"
+    checked = "not verified" if conversion.verification is None else verification_line(conversion.verification)
+    return f"{visible(conversion.source)} -> {visible(conversion.target)} ({sizes}), {checked}"
+
+
+def verification_line(verification: Verification) -> str:
+    """The proof in one line."""
+    equal = sum(check.equal for check in verification.stored)
+    said = f"verified: {equal} of {len(verification.stored)} data sets bit-equal"
+    behaviour = verification.behaviour
+    if behaviour:
+        difference = behaviour.largest_difference
+        said += f", probabilities of {behaviour.steps} steps {f'within {difference:.1g}' if difference else 'equal'}"
+    return said
+
+
+def conversion_details(conversion: Conversion) -> list[str]:
+    """What `-v` adds, a fact a line."""
+    lines = [f"kind {conversion.kind}", f"result SHA-256 {conversion.target_sha256}"]
+    facts = conversion.facts
+    if facts:
+        lines += [
+            f"source SHA-256 {facts.sha256}",
+            f"compression {facts.compression}, unpacks to {size(facts.unpacked_size)}",
+        ]
+        if facts.trailing_size:
+            lines.append(f"{facts.trailing_size} bytes after the pickle were not read: only the first pickle counts")
+    behaviour = conversion.verification.behaviour if conversion.verification else None
+    if behaviour:
+        texts = {True: "equal", False: "different", None: "not compared, no codec"}[behaviour.texts_equal]
+        lines.append(
+            f"behaviour over {behaviour.lines} lines: largest difference {behaviour.largest_difference:.2g} "
+            f"(float32 rounding explains {behaviour.tolerance:.2g}), {behaviour.other_best_class} steps with "
+            f"another best class, texts {texts}, {behaviour.varying:.0%} of hidden units vary"
+        )
+    return lines
+
+
+def conversion_json(conversion: Conversion) -> dict[str, Any]:
+    """The JSON object of a conversion."""
+    facts, verification = conversion.facts, conversion.verification
+    return {
+        "schema": SCHEMA,
+        "source": str(conversion.source),
+        "target": str(conversion.target),
+        "status": conversion.status,
+        "kind": conversion.kind,
+        "source_size": facts.size if facts else None,
+        "source_sha256": facts.sha256 if facts else None,
+        "target_size": conversion.target_size,
+        "target_sha256": conversion.target_sha256,
+        "verification": verification_json(verification) if verification else None,
+        "warnings": list(conversion.warnings),
+        "error": None,
+    }
+
+
+def verification_json(verification: Verification) -> dict[str, Any]:
+    """The figures of a verification; numbers that JSON cannot hold become null."""
+    behaviour = verification.behaviour
+    return {
+        "ok": verification.ok,
+        "problems": list(verification.problems),
+        "data_sets": len(verification.stored),
+        "data_sets_equal": sum(check.equal for check in verification.stored),
+        "behaviour": {key: _finite(value) for key, value in vars(behaviour).items()} if behaviour else None,
+    }
+
+
+def failure_json(source: object, error: BaseException) -> dict[str, Any]:
+    """The JSON object of a source that could not be converted."""
+    return {
+        "schema": SCHEMA,
+        "source": str(source),
+        "target": None,
+        "status": "failed",
+        "error": {"kind": type(error).__name__, "message": reason(source, error)},
+    }
+
+
+def reason(source: object, error: BaseException) -> str:
+    """An error in one line; of an `OSError` its text, and its path unless that is the source."""
+    if isinstance(error, OSError) and error.strerror:
+        elsewhere = error.filename and str(error.filename) != str(source)
+        return f"{error.strerror}: {error.filename}" if elsewhere else error.strerror
+    return str(error) or type(error).__name__
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

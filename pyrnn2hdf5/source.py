@@ -1,0 +1,234 @@
+"""A path becomes a bounded stream of bytes: compression told by magic, SHA-256 taken on the way."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, cast
+
+from .errors import CorruptPickleError, SizeLimitError, SourceError
+
+MAX_SIZE: Final = 4 * 2**30
+"""Default bound on the unpacked size in bytes. The largest real model seen unpacks to 330 MB."""
+
+CHUNK: Final = 2**18
+
+Opener = Callable[[IO[bytes]], IO[bytes]]
+
+
+def _open_gzip(stream: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=stream, mode="rb"))
+
+
+def _open_bz2(stream: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], bz2.BZ2File(stream))
+
+
+def _open_xz(stream: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], lzma.LZMAFile(stream))
+
+
+COMPRESSIONS: Final[tuple[tuple[bytes, str, Opener], ...]] = (
+    (b"\x1f\x8b", "gzip", _open_gzip),
+    (b"BZh", "bzip2", _open_bz2),
+    (b"\xfd7zXZ\x00", "xz", _open_xz),
+)
+
+OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive (newer kraken or PyTorch models are such)"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"version https://git-lfs", "a git-lfs pointer: fetch the file itself with `git lfs pull`"),
+    (b"<!doctype", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "an XML document"),
+)
+
+DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What was read: base name, SHA-256 of the file as it lies on disk, sizes in bytes.
+
+    `trailing_size` counts what follows the pickle; `damage` is what `ignore_checksum` passed over.
+    """
+
+    name: str
+    sha256: str
+    compression: str
+    size: int
+    unpacked_size: int
+    trailing_size: int
+    damage: str | None
+
+
+class _HashedFile(io.RawIOBase):
+    """The file on disk, hashed and counted as it is read from its beginning to its end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._head = b""
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def peek(self, count: int) -> bytes:
+        self._head = self._file.read(count)
+        return self._head
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self._head:
+            data = self._head[: len(buffer)]
+            self._head = self._head[len(data) :]
+        else:
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._sha256.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+class _Bounded(io.RawIOBase):
+    """Unpacked bytes, never more than `limit`; damage in the compression is one `SourceError`."""
+
+    def __init__(self, stream: IO[bytes], limit: int, compression: str, *, ignore_checksum: bool) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._compression = compression
+        self._ignore_checksum = ignore_checksum
+        self.size = 0
+        self.damage: str | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.size
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self.damage:
+            return 0
+        try:
+            data = self._stream.read(min(len(buffer), CHUNK))
+        except DAMAGE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            self.damage = f"{self._compression} data is damaged: {error}"
+            if self._ignore_checksum:
+                return 0
+            raise SourceError(self.damage) from error
+        self.size += len(data)
+        if self.size > self._limit:
+            raise SizeLimitError(self._limit)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class SourceStream:
+    """The unpacked bytes of one source. Read `reader` to the end of the pickle, then `finish`.
+
+    With `ignore_checksum` damage ends the stream as if the file ended there, and is noted.
+    """
+
+    def __init__(self, name: str, file: IO[bytes], max_size: int, *, ignore_checksum: bool) -> None:
+        self._name = name
+        self._hashed = _HashedFile(file)
+        head = self._hashed.peek(32)
+        if not head:
+            raise SourceError("expected a pickle, got an empty file")
+        self._compression, unpack = _compression_of(head)
+        packed = cast(IO[bytes], io.BufferedReader(self._hashed, CHUNK))
+        self._bounded = _Bounded(unpack(packed), max_size, self._compression, ignore_checksum=ignore_checksum)
+        self._packed = packed
+        self.reader = io.BufferedReader(self._bounded, CHUNK)
+        _refuse_other_formats(self.reader.peek(32)[:32])
+
+    def finish(self) -> SourceFacts:
+        """Read what is left, so that checksums are checked and the whole file is hashed.
+
+        Raises `SourceError` for damaged compression, `SizeLimitError` for a bomb behind the pickle.
+        """
+        used = self.reader.tell()
+        while self.reader.read(CHUNK):
+            pass
+        while self._packed.read(CHUNK):
+            pass
+        return SourceFacts(
+            name=self._name,
+            sha256=self._hashed.hexdigest(),
+            compression=self._compression,
+            size=self._hashed.size,
+            unpacked_size=self._bounded.size,
+            trailing_size=self._bounded.size - used,
+            damage=self._bounded.damage,
+        )
+
+
+def _compression_of(head: bytes) -> tuple[str, Opener]:
+    for magic, name, unpack in COMPRESSIONS:
+        if head.startswith(magic):
+            return name, unpack
+    return "none", lambda stream: stream
+
+
+def _refuse_other_formats(head: bytes) -> None:
+    if not head:
+        raise SourceError("expected a pickle, got an empty stream")
+    text = head.lstrip().lower()
+    for magic, name in OTHER_FORMATS:
+        if head.startswith(magic) or text.startswith(magic):
+            raise SourceError(f"expected a pickle, got {name}")
+    # A pickle begins with PROTO, MARK, GLOBAL or an empty container.
+    if head[0] not in b"\x80(c]}":
+        raise SourceError(f"expected a pickle, got data that begins with {head[:8]!r}")
+    if head[0] == 0x80 and head[1:2] > b"\x05":
+        raise CorruptPickleError(f"pickle protocol: expected 0 to 5, got {head[1]}")
+
+
+@contextmanager
+def open_source(
+    path: str | os.PathLike[str], *, max_size: int = MAX_SIZE, ignore_checksum: bool = False
+) -> Iterator[SourceStream]:
+    """Open a pyrnn file, packed by gzip, bzip2, xz or nothing, as a bounded stream.
+
+    Raises `OSError` where the system refuses the path, `SourceError` where it is no regular file,
+    is empty, or its first bytes are those of something else than a pickle.
+    """
+    path = Path(path)
+    # Looked at before it is opened: opening a FIFO would wait for a writer.
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+        raise SourceError(f"expected a file, got {what}")
+    with path.open("rb", buffering=0) as file:
+        yield SourceStream(path.name, cast(IO[bytes], file), max_size, ignore_checksum=ignore_checksum)
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file as it lies on disk, in hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,301 @@
+"""Inert stand-ins for everything a pyrnn pickle may name.
+
+A stub keeps what the file says about an object and does nothing else: no NumPy reconstructor, no
+OCRopus code and no import is ever reached. Stub classes cannot be altered, instances hold one slot
+that is filled once, and no attribute of the file becomes an attribute of Python.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CorruptPickleError
+
+MAX_ATTRIBUTES: Final = 256
+"""Most attributes one object may have. The largest real one, an LSTM with all its buffers, has 56."""
+
+MAX_RANK: Final = 32
+
+
+class StubType(type):
+    """Metaclass of all stubs: a file must not change a class for the next file."""
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        raise CorruptPickleError(f"refused to set {name!r} on class {cls.__name__}")
+
+    def __delattr__(cls, name: str) -> None:
+        raise CorruptPickleError(f"refused to delete {name!r} from class {cls.__name__}")
+
+
+class ObjectStub(metaclass=StubType):
+    """An instance of an OCRopus class: its attributes as a dict from attribute name to value."""
+
+    __slots__ = ("state",)
+    path: ClassVar[str] = ""
+    """Full name of the class, as the pickle spells it."""
+
+    state: Mapping[str, Any]
+
+    def __new__(cls, *arguments: object) -> ObjectStub:
+        if arguments:
+            raise CorruptPickleError(f"{cls.path}: expected no constructor arguments, got {len(arguments)}")
+        stub = object.__new__(cls)
+        stub.state = {}
+        return stub
+
+    def __setstate__(self, state: object) -> None:
+        if self.state:
+            raise CorruptPickleError(f"{self.path}: state is set twice")
+        self.state = _attributes(self.path, state)
+
+    def get(self, name: str) -> Any:
+        """The attribute, or None where the file has none of that name."""
+        return self.state.get(name)
+
+
+def _attributes(path: str, state: object) -> dict[str, Any]:
+    """State of an object, either a dict or (dict, dict of slots), keyed by str."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    attributes: dict[str, Any] = {}
+    for part in parts:
+        if part is None:
+            continue
+        if type(part) is not dict:
+            raise CorruptPickleError(f"{path}: expected a dict as state, got {type(part).__name__}")
+        if len(part) > MAX_ATTRIBUTES:
+            raise CorruptPickleError(f"{path}: expected at most {MAX_ATTRIBUTES} attributes, got {len(part)}")
+        for key, value in part.items():
+            name = key.decode("latin-1") if type(key) is bytes else key
+            if type(name) is not str:
+                raise CorruptPickleError(f"{path}: expected a string as attribute name, got {type(key).__name__}")
+            if name in attributes:
+                raise CorruptPickleError(f"{path}: attribute {name!r} is set twice")
+            attributes[name] = value
+    return attributes
+
+
+class FunctionStub(metaclass=StubType):
+    """A function known by its name only."""
+
+    path: ClassVar[str] = ""
+
+    def __new__(cls, *arguments: object) -> FunctionStub:
+        raise CorruptPickleError(f"refused to call {cls.path}")
+
+
+class NdarrayType(FunctionStub):
+    """`numpy.ndarray`, an argument of `_reconstruct`."""
+
+    path = "numpy.ndarray"
+
+
+class ListType(FunctionStub):
+    """`list`, the default factory of a defaultdict."""
+
+    path = "list"
+
+
+class ObjectType(FunctionStub):
+    """`object`, an argument of `copy_reg._reconstructor`."""
+
+    path = "object"
+
+
+class DictStub(dict[Any, Any], metaclass=StubType):
+    """A defaultdict without its default."""
+
+    __slots__ = ()
+
+    def __new__(cls, factory: object = None) -> DictStub:
+        if factory is not None and factory is not ListType:
+            raise CorruptPickleError("collections.defaultdict: expected list as factory")
+        return dict.__new__(cls)
+
+    def __init__(self, factory: object = None) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        raise CorruptPickleError("collections.defaultdict: expected no state")
+
+
+class ReconstructorStub(metaclass=StubType):
+    """`copy_reg._reconstructor(class, object, None)`: an empty instance of a new-style class."""
+
+    def __new__(cls, kind: object, base: object, state: object) -> Any:
+        if not (isinstance(kind, StubType) and issubclass(kind, ObjectStub)):
+            raise CorruptPickleError("copy_reg._reconstructor: expected an OCRopus class")
+        if base is not ObjectType or state is not None:
+            raise CorruptPickleError(f"copy_reg._reconstructor: expected {kind.path} to derive from object")
+        return kind()
+
+
+class EncodeStub(metaclass=StubType):
+    """`_codecs.encode(text, "latin1")`: how Python 3 writes bytes in protocols 0 to 2."""
+
+    def __new__(cls, text: object, encoding: object) -> Any:
+        if type(text) is not str or encoding not in ("latin1", "latin-1"):
+            raise CorruptPickleError("_codecs.encode: expected text and 'latin1'")
+        return text.encode("latin-1")
+
+
+class BytesStub(metaclass=StubType):
+    """`bytes()` and `bytearray(...)`: how Python 3 writes empty bytes, and byte arrays before protocol 5."""
+
+    def __new__(cls, data: object = b"", encoding: object = "latin-1") -> Any:
+        if type(data) is str:
+            return EncodeStub(data, encoding)
+        if type(data) is not bytes:
+            raise CorruptPickleError("bytes: expected bytes")
+        return data
+
+
+PLAIN_CODE: Final = re.compile(r"([<>=|]?)(b1|[iu][1248]|f[248])")
+TEXT_CODE: Final = re.compile(r"([<>=|]?)([SU])([0-9]{1,6})")
+STRUCT_CODES: Final = {
+    **{"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q"},
+    **{"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f2": "e", "f4": "f", "f8": "d"},
+}
+
+
+class DtypeStub(metaclass=StubType):
+    """`numpy.dtype`: a plain number type of either byte order, or text (for scalars only)."""
+
+    __slots__ = ("code", "dtype", "unpack")
+    code: str
+    dtype: np.dtype[Any] | None
+    """The type of an array's items; None for text and before the state is set."""
+
+    unpack: Any
+    """bytes -> (value,); raises `struct.error` unless the length is right."""
+
+    def __new__(cls, code: object, align: object = False, copy: object = False) -> DtypeStub:
+        text = code.decode("latin-1") if type(code) is bytes else code
+        if type(text) is not str or not (PLAIN_CODE.fullmatch(text) or TEXT_CODE.fullmatch(text)):
+            raise CorruptPickleError(f"numpy.dtype: expected a plain number type, got {text!r:.40}")
+        stub = object.__new__(cls)
+        stub.code = text.lstrip("<>=|")
+        stub.dtype = None
+        stub.unpack = None
+        if text[0] in "<>":
+            stub._set_order(text[0])
+        return stub
+
+    def __setstate__(self, state: object) -> None:
+        if type(state) is not tuple or not 5 <= len(state) <= 9:
+            raise CorruptPickleError(f"numpy.dtype {self.code}: expected a state of 5 to 9 items")
+        order = state[1].decode("latin-1") if type(state[1]) is bytes else state[1]
+        # Items 2 to 4 are sub-array, field names and fields: a structured type.
+        if order not in ("<", ">", "|", "=") or any(item is not None for item in state[2:5]):
+            raise CorruptPickleError(f"numpy.dtype {self.code}: expected a plain type, got a structured one")
+        self._set_order(order)
+
+    def _set_order(self, order: str) -> None:
+        order = ">" if order == ">" else "<"
+        if self.unpack is not None and self.dtype != np.dtype(order + self.code):
+            raise CorruptPickleError(f"numpy.dtype {self.code}: byte order is set twice")
+        if self.code in STRUCT_CODES:
+            self.dtype = np.dtype(order + self.code)
+            self.unpack = struct.Struct(order + STRUCT_CODES[self.code]).unpack
+        else:
+            self.unpack = _TextUnpacker(self.code, order)
+
+
+class _TextUnpacker:
+    """Unpack one NumPy string scalar: `S<n>` to bytes, `U<n>` (UTF-32) to str."""
+
+    __slots__ = ("encoding", "size")
+
+    def __init__(self, code: str, order: str) -> None:
+        wide = code[0] == "U"
+        self.size = int(code[1:]) * (4 if wide else 1)
+        self.encoding = ("utf-32-be" if order == ">" else "utf-32-le") if wide else None
+
+    def __call__(self, data: bytes) -> tuple[str | bytes]:
+        if type(data) is not bytes or len(data) != self.size:
+            raise CorruptPickleError(f"NumPy string: expected {self.size} bytes")
+        if self.encoding is None:
+            return (data.rstrip(b"\0"),)
+        return (data.decode(self.encoding, "surrogatepass").rstrip("\0"),)
+
+
+class ScalarStub(metaclass=StubType):
+    """`numpy.core.multiarray.scalar(dtype, data)`: becomes the plain Python value."""
+
+    def __new__(cls, dtype: Any, data: Any) -> Any:
+        # The one hot line of a load: a long training history holds millions of scalars.
+        return dtype.unpack(data)[0]
+
+
+class ArrayStub(metaclass=StubType):
+    """An array: its shape, and its items unless one of them is NaN.
+
+    Called as `numpy.core.multiarray._reconstruct(numpy.ndarray, (0,), "b")`, then given its state.
+    Scratch buffers are filled with NaN and no weight may be, so such bytes are dropped at once.
+    """
+
+    __slots__ = ("nan_at", "shape", "values")
+    shape: tuple[int, ...] | None
+    values: NDArray[Any] | None
+    """The items, of the file's dtype and shape; None where one of them is NaN."""
+
+    nan_at: tuple[int, ...] | None
+    """Index of the first NaN."""
+
+    def __new__(cls, kind: object, shape: object, code: object) -> ArrayStub:
+        if kind is not NdarrayType:
+            raise CorruptPickleError("numpy _reconstruct: expected numpy.ndarray")
+        stub = object.__new__(cls)
+        stub.shape = stub.values = stub.nan_at = None
+        return stub
+
+    def __setstate__(self, state: object) -> None:
+        # (version, shape, dtype, is_fortran, data); the oldest NumPy left out the version.
+        if type(state) is not tuple or len(state) not in (4, 5):
+            raise CorruptPickleError("numpy.ndarray: expected a state of 5 items")
+        shape, dtype, fortran, data = state[-4:]
+        if fortran not in (True, False):
+            raise CorruptPickleError("numpy.ndarray: expected an order flag")
+        self._fill(shape, dtype, "F" if fortran else "C", data)
+
+    def _fill(self, shape: object, dtype: object, order: str, data: object) -> None:
+        if self.shape is not None:
+            raise CorruptPickleError("numpy.ndarray: state is set twice")
+        if type(shape) is not tuple or len(shape) > MAX_RANK or not all(type(n) is int and n >= 0 for n in shape):
+            raise CorruptPickleError("numpy.ndarray: expected a tuple of sizes as shape")
+        if type(dtype) is not DtypeStub or dtype.dtype is None:
+            raise CorruptPickleError("numpy.ndarray: expected a plain number type")
+        if type(data) not in (bytes, bytearray):
+            raise CorruptPickleError(f"numpy.ndarray: expected bytes as data, got {type(data).__name__}")
+        expected = math.prod(shape) * dtype.dtype.itemsize
+        if len(data) != expected:  # type: ignore[arg-type]
+            raise CorruptPickleError(
+                f"numpy.ndarray of shape {shape}: expected {expected} bytes, got {len(data)}"  # type: ignore[arg-type]
+            )
+        self.shape = shape
+        # `frombuffer` refuses an empty buffer.
+        flat = np.frombuffer(data, dtype.dtype) if expected else np.empty(0, dtype.dtype)  # type: ignore[call-overload]
+        values: NDArray[Any] = flat.reshape(shape, order=order)  # type: ignore[call-overload]
+        if dtype.code[0] == "f":
+            nans = np.isnan(values)
+            if nans.any():
+                self.nan_at = tuple(int(i) for i in np.unravel_index(int(nans.argmax()), shape))
+                return
+        self.values = values
+
+
+class FromBufferStub(metaclass=StubType):
+    """`numpy.core.numeric._frombuffer(data, dtype, shape, order)`: arrays of protocol 5."""
+
+    def __new__(cls, data: object, dtype: object, shape: object, order: object) -> Any:
+        if order not in ("C", "F"):
+            raise CorruptPickleError("numpy _frombuffer: expected 'C' or 'F' as order")
+        stub = ArrayStub(NdarrayType, (0,), b"b")
+        stub._fill(shape, dtype, str(order), data)
+        return stub
