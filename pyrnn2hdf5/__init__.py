@@ -3,7 +3,7 @@
 >>> import pyrnn2hdf5
 >>> model = pyrnn2hdf5.load_pyrnn("fixtures/models/digits.pyrnn.gz")
 >>> model.Ni, model.Ns, model.No
-(32, 24, 24)
+(32, 24, 25)
 """
 
 from __future__ import annotations

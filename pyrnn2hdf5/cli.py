@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -125,16 +126,30 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(Exit.FAILED)
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
+def _stop(number: int, frame: object) -> NoReturn:
     # Raised, not ended, so that temporary files go.
-    raise SystemExit(Exit.TERMINATED)
+    raise SystemExit(Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED)
+
+
+def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
+    """A stop that came inside a callback of the interpreter cannot be raised any further."""
+    if isinstance(unraisable.exc_value, SystemExit):
+        os._exit(Exit.INTERRUPTED)
+    sys.__unraisablehook__(unraisable)
 
 
 def main() -> None:
     """Run the command line."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    sys.unraisablehook = _stop_now
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(Exit.INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == Exit.INTERRUPTED:
+            typer.echo("interrupted", err=True)
+        raise
+    finally:
+        # The work is done; what comes now could only disturb the way out.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -29,7 +29,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import h5py
 import numpy as np
@@ -120,10 +120,14 @@ def read(path: str | os.PathLike[str]) -> Stored:
 
     Raises `OSError` where the system refuses the path, `Hdf5LayoutError` for anything else.
     """
-    with Path(path).open("rb"):
-        pass  # h5py wraps every failure alike; a missing or unreadable path is told apart here.
+    # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
+    with Path(path).open("rb") as stream:
+        return _read_stream(stream)
+
+
+def _read_stream(stream: IO[bytes]) -> Stored:
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(stream, "r") as file:
             return _read(file)
     except Hdf5LayoutError:
         raise

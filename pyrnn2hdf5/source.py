@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 from .errors import CorruptPickleError, SizeLimitError, SourceError
 
@@ -23,25 +23,14 @@ MAX_SIZE: Final = 4 * 2**30
 
 CHUNK: Final = 2**18
 
-Opener = Callable[[IO[bytes]], IO[bytes]]
-
-
-def _open_gzip(stream: IO[bytes]) -> IO[bytes]:
-    return cast(IO[bytes], gzip.GzipFile(fileobj=stream, mode="rb"))
-
-
-def _open_bz2(stream: IO[bytes]) -> IO[bytes]:
-    return cast(IO[bytes], bz2.BZ2File(stream))
-
-
-def _open_xz(stream: IO[bytes]) -> IO[bytes]:
-    return cast(IO[bytes], lzma.LZMAFile(stream))
+Unpacked = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+Opener = Callable[[io.BufferedReader], Unpacked]
 
 
 COMPRESSIONS: Final[tuple[tuple[bytes, str, Opener], ...]] = (
-    (b"\x1f\x8b", "gzip", _open_gzip),
-    (b"BZh", "bzip2", _open_bz2),
-    (b"\xfd7zXZ\x00", "xz", _open_xz),
+    (b"\x1f\x8b", "gzip", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
+    (b"BZh", "bzip2", bz2.BZ2File),
+    (b"\xfd7zXZ\x00", "xz", lzma.LZMAFile),
 )
 
 OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
@@ -112,7 +101,7 @@ class _HashedFile(io.RawIOBase):
 class _Bounded(io.RawIOBase):
     """Unpacked bytes, never more than `limit`; damage in the compression is one `SourceError`."""
 
-    def __init__(self, stream: IO[bytes], limit: int, compression: str, *, ignore_checksum: bool) -> None:
+    def __init__(self, stream: Unpacked, limit: int, compression: str, *, ignore_checksum: bool) -> None:
         self._stream = stream
         self._limit = limit
         self._compression = compression
@@ -130,7 +119,8 @@ class _Bounded(io.RawIOBase):
         if self.damage:
             return 0
         try:
-            data = self._stream.read(min(len(buffer), CHUNK))
+            # `read1` gives what is there before it meets the damage behind it.
+            data = self._stream.read1(min(len(buffer), CHUNK))
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -158,9 +148,9 @@ class SourceStream:
         if not head:
             raise SourceError("expected a pickle, got an empty file")
         self._compression, unpack = _compression_of(head)
-        packed = cast(IO[bytes], io.BufferedReader(self._hashed, CHUNK))
-        self._bounded = _Bounded(unpack(packed), max_size, self._compression, ignore_checksum=ignore_checksum)
-        self._packed = packed
+        self._packed = io.BufferedReader(cast(Any, self._hashed), CHUNK)
+        unpacked = unpack(self._packed)
+        self._bounded = _Bounded(unpacked, max_size, self._compression, ignore_checksum=ignore_checksum)
         self.reader = io.BufferedReader(self._bounded, CHUNK)
         _refuse_other_formats(self.reader.peek(32)[:32])
 

@@ -123,4 +123,4 @@ def unpickle(stream: IO[bytes]) -> object:
         except MemoryError:
             raise CorruptPickleError("pickle asks for more memory than there is") from None
         except Exception as error:
-            raise CorruptPickleError(f"not a complete pickle: {error}") from error
+            raise CorruptPickleError(f"malformed pickle: {error}") from error

@@ -1,0 +1,289 @@
+"""From stubs to a model: every part, every check, every message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyrnn2hdf5.errors import InvalidModelError, UnsupportedModelError
+from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_problems, remarks
+from pyrnn2hdf5.pyrnn import load_pyrnn
+
+from .conftest import MODELS, Load
+from .pickles import Dialect, Name, Obj, Scalar, Text, dump, recognizer
+from .test_unpickle import DIALECTS
+
+LSTM = "ocrolib.lstm"
+
+
+def part(kind: str, **state: Any) -> Obj:
+    return Obj(Name(LSTM, kind), state)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in MODELS.iterdir()))
+def test_genuine_models(name: str) -> None:
+    model = load_pyrnn(MODELS / name)
+    assert (model.Ni, model.Ns, model.No) == (32, 24, 25)
+    assert model.codec is not None
+    assert model.codec.labels == ("", *" 0123456789adeinrstu~äöü")
+    assert model.line_normalizer == (
+        None
+        if "nolnorm" in name
+        else LineNormalizer(
+            "CenterNormalizer", (("extra", 0.3), ("range", 4), ("smoothness", 1.0), ("target_height", 32))
+        )
+    )
+    module = "kraken.lib.lstm" if "kraken" in name else "ocrolib.lstm"
+    assert model.normalize == f"{module}.normalize_nfkc"
+    assert model.source is not None
+    assert model.source.name == name
+    assert remarks(model) == ()
+
+
+def test_dialects_of_one_model_are_equal() -> None:
+    names = ("digits.pyrnn.gz", "digits.pyrnn.bz2", "digits-plain.pyrnn", "digits-kraken.pyrnn.gz")
+    expected, *others = (arrays_of(load_pyrnn(MODELS / name).network) for name in names)
+    for arrays in others:
+        assert {n: a.tobytes() for n, a in arrays.items()} == {n: a.tobytes() for n, a in expected.items()}
+
+
+def test_training_record_of_a_genuine_model() -> None:
+    training = load_pyrnn(MODELS / "digits-00004000.pyrnn.gz").training
+    assert training is not None
+    assert (training.last_trial, training.lines, training.lines_per_point) == (4000, 4000, 4)
+    assert training.commands == ("ocropus-rtrain -l 32 -S 24",)
+    assert training.error.shape == (1000,)
+    assert training.character_errors.shape == (1000, 2)
+    rates = training.character_errors[:, 0] / training.character_errors[:, 1]
+    assert rates[:100].mean() > 0.8 > rates[-100:].mean()
+
+
+def test_history_is_thinned_to_sums_of_blocks(load: Load) -> None:
+    errors = [float(i) for i in range(2500)]
+    pairs = [(i % 3, 5) for i in range(2500)]
+    training = load(recognizer(changes={"error_log": errors, "cerror_log": pairs})).training
+    assert training is not None
+    assert (training.lines, training.lines_per_point) == (2500, 3)
+    assert training.error.tolist() == [np.mean(errors[i : i + 3]) for i in range(0, 2500, 3)]
+    assert training.character_errors.sum(axis=0).tolist() == [sum(e for e, _ in pairs), 12500]
+    assert training.character_errors[-1].tolist() == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "log"),
+    [
+        ("error_log", ["x"]),
+        ("error_log", [[1.0]]),
+        ("error_log", [10**400]),
+        ("error_log", 5),
+        ("cerror_log", [(1,)]),
+        ("cerror_log", [(1.0, 2)]),
+        ("cerror_log", [(-1, 2)]),
+        ("cerror_log", [(2**40, 2)]),
+        ("command_log", [1]),
+    ],
+)
+def test_odd_history_is_left_out_and_said(load: Load, name: str, log: Any) -> None:
+    model = load(recognizer(changes={name: log}))
+    assert [note.startswith(f"{name} was not kept") for note in model.notes] == [True]
+
+
+@given(dialect=st.sampled_from(DIALECTS), order=st.sampled_from("<>"), dtype=st.sampled_from(["f8", "f4", "f2"]))
+def test_every_dialect_gives_the_same_model(
+    tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, order: str, dtype: str
+) -> None:
+    W2 = np.random.RandomState(1).normal(size=(4, 7)).astype(order + dtype)
+    path = tmp_path_factory.mktemp("dialect") / "m"
+    path.write_bytes(dump(recognizer(softmax={"W2": np.asfortranarray(W2)}), dialect))
+    model = load_pyrnn(path)
+    assert model.network.softmax.W2.tolist() == W2.astype(float).tolist()
+    assert model.codec == Codec(("", " ", "a", "ä"))
+    assert model.training is not None
+    assert model.training.error.tolist() == [0.5, 0.25]
+    assert model.training.character_errors.tolist() == [[1, 4], [0, 3]]
+    assert model.normalize == "ocrolib.lstm.normalize_nfkc"
+    assert model.source == Source("m", model.source.sha256 if model.source else "")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"forward": {"WGI": np.zeros((3, 7))}}, r"forward LSTM WGI: expected shape \(3, 8\), got \(3, 7\)"),
+        ({"backward": {"WCI": np.zeros((8, 3))}}, r"reversed LSTM WCI: expected shape \(3, 8\), got \(8, 3\)"),
+        ({"forward": {"WOP": np.zeros((3, 1))}}, r"forward LSTM WOP: expected shape \(3,\), got \(3, 1\)"),
+        ({"forward": {"WGI": None}}, "forward LSTM WGI: expected an array, got nothing"),
+        ({"forward": {"WGI": [1.0]}}, "forward LSTM WGI: expected an array, got a list"),
+        ({"softmax": {"W2": np.zeros((4, 6))}}, r"softmax W2: expected shape \(4, 7\), got \(4, 6\)"),
+        ({"softmax": {"No": 5}}, "softmax No: expected 4 as the recognizer says, got 5"),
+        ({"softmax": {"Nh": 5}}, "softmax Nh: expected 6, twice the hidden units, got 5"),
+        ({"forward": {"dims": (4, 3, 9)}}, r"forward LSTM dims: expected Na = 1 \+ Ni \+ Ns = 8, got 9"),
+        ({"forward": {"dims": (4, 3)}}, r"forward LSTM dims: expected \(Ni, Ns, Na\), got a tuple"),
+        ({"backward": {"dims": (3, 4, 8)}}, r"reversed LSTM \(Ni, Ns\): expected \(4, 3\) as the forward LSTM"),
+        ({"changes": {"Ni": 5}}, "forward LSTM inputs: expected Ni = 5 as the recognizer says, got 4"),
+        ({"changes": {"Ni": 4.0}}, "Ni: expected an integer, got a float"),
+        ({"changes": {"No": True}}, "No: expected an integer, got a bool"),
+        ({"forward": {"WGI": np.full((3, 8), np.inf)}}, "forward LSTM WGI: expected finite numbers, got inf at row 0"),
+        ({"forward": {"WGI": np.full((3, 8), 2**60)}}, "forward LSTM WGI: expected numbers that float64 can hold"),
+        ({"codec": {0: "", 1: "a"}, "No": 1}, "codec: expected 1 codes as the network has classes, got 2"),
+        ({"codec": {0: "", 5: "a"}}, "codec: expected codes 0 to 1, got 5"),
+        ({"codec": {0: "", -1: "a"}}, "codec: expected codes 0 to 1, got -1"),
+        ({"codec": {0: "", "a": "a"}}, "codec code: expected an integer"),
+        ({"codec": {0: "", 1: 7}}, "codec label 1: expected a string, got a int"),
+        ({"codec": {0: "", 1: b"\xe4"}}, "codec label 1: expected Unicode or ASCII, got bytes of unknown encoding"),
+        ({"codec": {0: "", 1: Text("a" * 257)}}, "codec label 1: expected at most 256 code points, got 257"),
+        ({"changes": {"codec": part("Codec", code2char=[""])}}, "codec code2char: expected a dict, got a list"),
+    ],
+)
+def test_invalid_models_name_culprit_expected_and_got(load: Load, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidModelError, match=message):
+        load(recognizer(**change))
+
+
+def test_nan_is_named_by_its_place(load: Load) -> None:
+    WGI = np.zeros((3, 8))
+    WGI[2, 5] = np.nan
+    with pytest.raises(InvalidModelError, match="NaN in forward LSTM WGI at row 2, column 5"):
+        load(recognizer(forward={"WGI": WGI}))
+
+
+def network(*nets: Obj) -> dict[str, Any]:
+    return {"changes": {"lstm": part("Stacked", nets=list(nets))}}
+
+
+ONE = part("LSTM")
+SOFTMAX = part("Softmax")
+BOTH = part("Parallel", nets=(ONE, part("Reversed", net=ONE)))
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        (recognizer(changes={"lstm": None}), "lstm: expected Stacked, got nothing"),
+        (recognizer(**network(ONE, SOFTMAX)), "expected a bidirectional LSTM, got a unidirectional LSTM"),
+        (recognizer(**network(part("MLP"))), r"network: expected \[Parallel, Softmax\], got \[MLP\]"),
+        (recognizer(**network()), r"network: expected \[Parallel, Softmax\], got \[\]"),
+        (recognizer(**network(BOTH, SOFTMAX, SOFTMAX)), r"got \[Parallel, Softmax, Softmax\]"),
+        (recognizer(**network(BOTH, part("Logreg"))), r"output layer is Logreg \(sigmoid\); the HDF5 layout means"),
+        (recognizer(**network(part("Parallel", nets=(ONE,)), SOFTMAX)), "one parallel branch, expected forward and"),
+        (recognizer(**network(part("Parallel", nets=(ONE, ONE, ONE)), SOFTMAX)), "three parallel branches, expected"),
+        (recognizer(**network(part("Parallel", nets=(ONE, ONE)), SOFTMAX)), "reversed branch: expected Reversed"),
+        (
+            recognizer(**network(part("Parallel", nets=(part("Reversed", net=ONE), ONE)), SOFTMAX)),
+            "expected forward, then reversed, got them swapped",
+        ),
+        (recognizer(changes={"lstm": part("Stacked", nets=5)}), "lstm nets: expected a short list, got a int"),
+        (part("MLP"), r"got a multilayer perceptron character classifier \(ocrolib.lstm.MLP\)"),
+        (part("Stacked"), "got a network without codec and recognizer around it"),
+        (Obj(Name("ocrolib.lineest", "GradientLineGeometry")), "got a line geometry estimator"),
+        ({"WGI": np.zeros(3)}, r"expected a line recognizer \(SeqRecognizer\), got a dict$"),
+        ([recognizer()], r"got a list that holds one at \[0\]: pickle that item alone"),
+        ({"net": recognizer()}, r"got a dict that holds one at \[b'net'\]: pickle that item alone"),
+        ([recognizer(), recognizer()], "got a list$"),
+        (None, "got nothing"),
+        (5, "got a int"),
+    ],
+)
+def test_other_networks_are_refused_by_saying_what_they_are(load: Load, root: Any, message: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=message):
+        load(root)
+
+
+def test_networks_that_contain_themselves_end(load: Load) -> None:
+    state: dict[str, Any] = {}
+    stacked = Obj(Name(LSTM, "Stacked"), state)
+    state["nets"] = [stacked, stacked]
+    with pytest.raises(UnsupportedModelError, match=r"got \[Stacked, Stacked\]"):
+        load(recognizer(changes={"lstm": stacked}))
+
+
+def test_shared_lstm_serves_both_directions(load: Load) -> None:
+    whole = recognizer()
+    nets = whole.state["lstm"].state["nets"]
+    shared = nets[0].state["nets"][0]
+    parallel = part("Parallel", nets=(shared, part("Reversed", net=shared)))
+    model = load(recognizer(**network(parallel, nets[1])))
+    assert model.network.forward_lstm.WGI.tolist() == model.network.reversed_lstm.WGI.tolist()
+
+
+def test_missing_attributes_of_old_files(load: Load) -> None:
+    absent = dict.fromkeys(["Ni", "No", "lnorm", "normalize", "last_trial", "error_log", "cerror_log", "command_log"])
+    model = load(recognizer(changes=absent, forward={"dims": None}, softmax={"Nh": None, "No": None}))
+    assert (model.Ni, model.Ns, model.No) == (4, 3, 4)
+    assert (model.line_normalizer, model.normalize) == (None, None)
+    assert model.training is not None
+    assert (model.training.last_trial, model.training.lines) == (0, 0)
+
+
+def test_numpy_values_where_python_ones_are_expected(load: Load) -> None:
+    codec = {Scalar(np.int64(0)): Scalar(np.str_("x")), Scalar(np.int32(1)): Scalar(np.bytes_(b"a"))}
+    changes = {"Ni": Scalar(np.int64(4)), "No": np.array(2)}
+    dims = tuple(Scalar(np.int32(n)) for n in (4, 3, 8))
+    model = load(recognizer(codec=codec, changes=changes, forward={"dims": dims}))
+    assert (model.Ni, model.No) == (4, 2)
+    assert model.codec == Codec(("x", "a"))
+
+
+def test_codec_order_is_code_order_not_dict_order(load: Load) -> None:
+    model = load(recognizer(codec={2: Text("b"), 0: "", 1: Text("a")}))
+    assert model.codec == Codec(("", "a", "b"))
+
+
+LABELS: list[tuple[dict[int, Any], str | None]] = [
+    ({0: "", 1: Text("b"), 2: Text("a")}, None),
+    ({0: "", 1: Text("\U0001d504")}, None),
+    ({0: "", 1: Text("\ud835"), 2: Text("\udd04")}, None),
+    ({0: Text("a"), 1: Text("b")}, "class 0, the blank, has the label 'a'"),
+    ({1: Text("a")}, "the codec has no code 0"),
+    ({0: "", 1: Text("a"), 3: Text("b")}, "the codec has no label for code 2"),
+    ({0: "", 1: Text("ll")}, "not one code point in the label of code 1"),
+    ({0: "", 1: Text("e\u0301")}, "not one code point in the label of code 1"),
+    ({0: "", 1: ""}, "not one code point in the label of code 1"),
+    ({0: "", 1: Text("a"), 2: Text("a")}, "codes 1 and 2 have the same label 'a'"),
+    ({0: "", 1: Text("\0")}, r"U+0000 is the label of code 1"),
+]
+
+
+@pytest.mark.parametrize(("codec", "problem"), LABELS)
+def test_codecs_that_kraken_would_scramble(load: Load, codec: dict[int, Any], problem: str | None) -> None:
+    model = load(recognizer(codec=codec, No=max(codec) + 1))
+    problems = codec_problems(model.codec)
+    assert (problem in problems) if problem else not problems
+
+
+def test_no_codec_at_all(load: Load) -> None:
+    model = load(recognizer(changes={"codec": None}))
+    assert codec_problems(model.codec) == ("the model has no codec",)
+    with pytest.raises(InvalidModelError, match="codec: expected labels to decode with, got none"):
+        model.predict_string(np.zeros((5, 4)))
+
+
+def test_classes_without_label_read_as_tilde(load: Load) -> None:
+    model = load(recognizer(codec={0: "", 2: Text("b")}, No=3))
+    assert model.decode(np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])) == "~b"
+
+
+def test_remarks(load: Load) -> None:
+    model = load(recognizer(codec={0: "", 1: Text("\ud835")}, changes={"lnorm": normalizer(target_height=9)}))
+    assert remarks(model) == (
+        "the line normalizer scales to 9 pixels, the network takes 4",
+        "lone surrogates, kept as they are, in the label of code 1",
+    )
+
+
+def normalizer(kind: str = "CenterNormalizer", **state: Any) -> Obj:
+    return Obj(Name("ocrolib.lineest", kind), state)
+
+
+def test_other_line_normalizers_keep_name_and_plain_parameters(load: Load) -> None:
+    state = {"target_height": 48, "name": "x", "gain": Scalar(np.float32(0.5)), "on": True, "table": np.zeros(9)}
+    model = load(recognizer(changes={"lnorm": normalizer("MvNormalizer", **state)}))
+    assert model.line_normalizer == LineNormalizer(
+        "MvNormalizer", (("gain", 0.5), ("name", "x"), ("on", True), ("target_height", 48))
+    )
+    assert load(recognizer(changes={"lnorm": part("Codec")})).notes == (
+        "the line normalizer was not kept: expected one of OCRopus, got ocrolib.lstm.Codec",
+    )
