@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .errors import Hdf5LayoutError as Hdf5LayoutError
     from .errors import InvalidInputError as InvalidInputError
     from .errors import InvalidModelError as InvalidModelError
+    from .errors import LoadLimitError as LoadLimitError
     from .errors import Pyrnn2Hdf5Error as Pyrnn2Hdf5Error
     from .errors import SizeLimitError as SizeLimitError
     from .errors import SourceError as SourceError
@@ -37,13 +38,15 @@ if TYPE_CHECKING:
     from .model import Source as Source
     from .model import TrainingRecord as TrainingRecord
     from .pyrnn import load_pyrnn as load_pyrnn
+    from .source import Limits as Limits
     from .verification import Verification as Verification
     from .verification import verify as verify
 
 _ROOMS = {
     "conversion": ("Conversion", "convert", "default_target", "save_hdf5"),
     "errors": (
-        *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "Pyrnn2Hdf5Error"),
+        *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "LoadLimitError"),
+        "Pyrnn2Hdf5Error",
         *("SizeLimitError", "SourceError", "TargetExistsError", "UnsafePickleError", "UnsupportedModelError"),
         "VerificationError",
     ),
@@ -51,6 +54,7 @@ _ROOMS = {
     "load": ("load_any",),
     "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "pyrnn": ("load_pyrnn",),
+    "source": ("Limits",),
     "verification": ("Verification", "verify"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

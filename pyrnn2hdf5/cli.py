@@ -77,6 +77,12 @@ def convert(
     max_size: Annotated[
         int, typer.Option("--max-size", parser=_bytes, metavar="N", help="Most bytes a source may unpack to.")
     ] = "4G",  # type: ignore[assignment]
+    max_memory: Annotated[
+        int, typer.Option("--max-memory", parser=_bytes, metavar="N", help="Most bytes loading a source may take.")
+    ] = "512M",  # type: ignore[assignment]
+    max_seconds: Annotated[
+        float, typer.Option("--max-seconds", metavar="S", min=0.1, help="Longest time loading a source may take.")
+    ] = 15.0,
     ignore_checksum: Annotated[
         bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
     ] = False,
@@ -90,6 +96,7 @@ def convert(
     names it: model.pyrnn.gz becomes model.pyrnn.hdf5.
     """
     from .conversion import convert as convert_file
+    from .source import Limits
 
     try:
         conversion = convert_file(
@@ -99,7 +106,7 @@ def convert(
             verify=not no_verify,
             float64=float64,
             compress=compress,
-            max_size=max_size,
+            limits=Limits(max_size, max_memory, max_seconds),
             ignore_checksum=ignore_checksum,
         )
     except (Pyrnn2Hdf5Error, OSError) as error:

@@ -11,7 +11,7 @@ from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, Verif
 from .hdf5 import read, to_bytes
 from .model import Model, codec_problems, remarks
 from .pyrnn import read_pyrnn
-from .source import MAX_SIZE, SourceFacts, open_source, sha256_of
+from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
 from .stored import KIND, Stored, restore, store
 from .verification import Verification, compare
 
@@ -48,14 +48,14 @@ def convert(
     verify: bool = True,
     float64: bool = False,
     compress: bool = False,
-    max_size: int = MAX_SIZE,
+    limits: Limits = DEFAULT_LIMITS,
     ignore_checksum: bool = False,
 ) -> Conversion:
     """Convert one pyrnn file to HDF5, verified before it gets its name.
 
     `target` is a file or a folder; by default `default_target(source)`. A target that already holds
     this very conversion is left alone, any other is kept unless `force`. `float64` stores the
-    weights unrounded, `compress` packs them; `max_size` bounds the unpacked source in bytes.
+    weights unrounded, `compress` packs them; `limits` bound the reading.
 
     Raises `TargetExistsError`, `VerificationError`, whatever `read_pyrnn` raises, and `OSError`.
     On any of them no target is written and an existing one is untouched.
@@ -67,8 +67,7 @@ def convert(
     if path.exists() and not force:
         return _existing(source, path, float64=float64, compress=compress)
 
-    loaded = read_pyrnn(source, max_size=max_size, ignore_checksum=ignore_checksum)
-    model = loaded.model
+    model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum)
     stored = store(model, float64=float64, compress=compress)
     with new_file(path, force=force) as temporary:
         temporary.write_bytes(to_bytes(stored))
@@ -80,7 +79,7 @@ def convert(
         kind=stored.kind,
         target_size=path.stat().st_size,
         target_sha256=sha256_of(path),
-        facts=loaded.facts,
+        facts=facts,
         verification=verification,
         warnings=_warnings(model, stored),
     )

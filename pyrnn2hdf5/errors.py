@@ -16,7 +16,13 @@ class SizeLimitError(SourceError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"unpacked size: expected at most {limit} bytes, got more (see --max-size)")
-        self.limit = limit
+
+
+class LoadLimitError(SourceError):
+    """Loading the pickle takes more memory or time than it may."""
+
+    def __init__(self, what: str, limit: str, option: str) -> None:
+        super().__init__(f"{what} to load: expected at most {limit}, got more (see {option})")
 
 
 class UnsafePickleError(Pyrnn2Hdf5Error):

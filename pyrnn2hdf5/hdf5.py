@@ -88,8 +88,10 @@ def _write_extra(stored: Stored, group: Any) -> None:
                 group.attrs[f"line_normalizer.{name}"] = value
     training = stored.training
     if training:
-        for name in ("last_trial", "lines", "lines_per_point"):
-            group.attrs[name] = getattr(training, name)
+        if training.last_trial is not None:
+            group.attrs["last_trial"] = training.last_trial
+        group.attrs["lines"] = training.lines
+        group.attrs["lines_per_point"] = training.lines_per_point
         if training.commands:
             _write_strings(group, "commands", training.commands)
         if len(training.error):
@@ -231,8 +233,8 @@ def _read_line_normalizer(group: Any) -> LineNormalizer | None:
 
 
 def _read_training(group: Any) -> TrainingRecord | None:
-    last_trial = _read_integer(group, "last_trial")
-    if last_trial is None:
+    lines = _read_integer(group, "lines")
+    if lines is None:
         return None
     error = _look(group, "error", "f", 1)[()] if "error" in group else np.empty(0)
     errors = np.empty((0, 2), np.int64)
@@ -242,9 +244,9 @@ def _read_training(group: Any) -> TrainingRecord | None:
             raise Hdf5LayoutError(f"character_errors: expected shape (n, 2), got {errors.shape}")
     commands = _read_strings(group, "commands", 2**16) or ()
     return TrainingRecord(
-        last_trial=last_trial,
+        last_trial=_read_integer(group, "last_trial"),
         commands=tuple(command or "" for command in commands),
-        lines=_read_integer(group, "lines") or 0,
+        lines=lines,
         lines_per_point=_read_integer(group, "lines_per_point") or 1,
         error=error,
         character_errors=errors,

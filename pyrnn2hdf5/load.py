@@ -9,26 +9,26 @@ from typing import Final
 from .hdf5 import read
 from .model import Model
 from .pyrnn import load_pyrnn
-from .source import MAX_SIZE
+from .source import DEFAULT_LIMITS, Limits
 from .stored import Stored, restore, store
 
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
 
-def load_any(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE) -> Model:
-    """Load a model from a pyrnn or an HDF5 file; `max_size` bounds an unpacked pyrnn in bytes.
+def load_any(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """Load a model from a pyrnn or an HDF5 file; `limits` bound the reading of a pyrnn.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.
     """
-    return load_stored(path, max_size=max_size)[1]
+    return load_stored(path, limits=limits)[1]
 
 
-def load_stored(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE) -> tuple[Stored, Model]:
+def load_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Stored, Model]:
     """A model in its stored form and as such; a pyrnn as it would be stored without rounding."""
     if is_hdf5(path):
         stored = read(path)
         return stored, restore(stored)
-    model = load_pyrnn(path, max_size=max_size)
+    model = load_pyrnn(path, limits=limits)
     return store(model, float64=True), model
 
 

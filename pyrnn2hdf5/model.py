@@ -59,10 +59,11 @@ class TrainingRecord:
 
     `error` is float64 (n,), the mean error of each block of `lines_per_point` lines;
     `character_errors` int64 (m, 2), the sums of (errors, length) of each block.
-    `lines` counts the entries of the longer of both logs before thinning.
+    `lines` counts the entries of the longer of both logs before thinning; `last_trial`, the number of
+    lines trained, is None where the file does not say.
     """
 
-    last_trial: int
+    last_trial: int | None
     commands: tuple[str, ...]
     lines: int
     lines_per_point: int

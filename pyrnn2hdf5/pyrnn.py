@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numpy as np
@@ -22,7 +21,8 @@ from .model import (
     network_of,
     place,
 )
-from .source import MAX_SIZE, SourceFacts, open_source
+from .sandbox import bounded
+from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
 from .stubs import ArrayStub, FunctionStub, ObjectStub
 from .training import training_record
 from .unpickle import unpickle
@@ -45,29 +45,29 @@ OTHER_KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedPyrnn:
-    """What came out of one pyrnn file."""
+def read_pyrnn(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, ignore_checksum: bool = False
+) -> tuple[Model, SourceFacts]:
+    """Read a pyrnn file, plain or packed, in a bounded child process and without running anything in it.
 
-    model: Model
-    facts: SourceFacts
-
-
-def read_pyrnn(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE, ignore_checksum: bool = False) -> LoadedPyrnn:
-    """Read a pyrnn file, plain or packed, without running anything in it.
-
-    `max_size` bounds the unpacked size in bytes. Raises `OSError`, `SourceError`,
-    `UnsafePickleError`, `CorruptPickleError`, `UnsupportedModelError` or `InvalidModelError`.
+    Raises `OSError`, `SourceError`, `LoadLimitError`, `UnsafePickleError`, `CorruptPickleError`,
+    `UnsupportedModelError` or `InvalidModelError`.
     """
-    with open_source(path, max_size=max_size, ignore_checksum=ignore_checksum) as stream:
+    return bounded(lambda: _read(path, limits, ignore_checksum=ignore_checksum), limits)
+
+
+def _read(path: str | os.PathLike[str], limits: Limits, *, ignore_checksum: bool) -> tuple[Model, SourceFacts]:
+    with open_source(path, limits=limits, ignore_checksum=ignore_checksum) as stream:
         root = unpickle(stream.reader)
         facts = stream.finish()
-    return LoadedPyrnn(to_model(root, facts), facts)
+    return to_model(root, facts), facts
 
 
-def load_pyrnn(path: str | os.PathLike[str], *, max_size: int = MAX_SIZE, ignore_checksum: bool = False) -> Model:
+def load_pyrnn(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, ignore_checksum: bool = False
+) -> Model:
     """Load a model from a pyrnn file; see `read_pyrnn` for arguments and errors."""
-    return read_pyrnn(path, max_size=max_size, ignore_checksum=ignore_checksum).model
+    return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum)[0]
 
 
 def to_model(root: object, facts: SourceFacts) -> Model:

@@ -18,10 +18,10 @@ from typing import IO, Any, Final, cast
 
 from .errors import CorruptPickleError, SizeLimitError, SourceError
 
-MAX_SIZE: Final = 4 * 2**30
-"""Default bound on the unpacked size in bytes. The largest real model seen unpacks to 330 MB."""
+MAX_TRAILING: Final = 512 * 2**20
+"""Most bytes read after the pickle, for the sake of the checksum."""
 
-CHUNK: Final = 2**18
+CHUNK: Final = 2**16
 
 Unpacked = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 Opener = Callable[[io.BufferedReader], Unpacked]
@@ -49,6 +49,22 @@ OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
 )
 
 DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What reading one pyrnn file may take: unpacked `size` and `memory` in bytes, and `seconds`.
+
+    The largest real model seen unpacks to 330 MB; one with a history of 250,000 lines takes 160 MB
+    of memory above what the program had, and a second or two.
+    """
+
+    size: int = 4 * 2**30
+    memory: int = 512 * 2**20
+    seconds: float = 15.0
+
+
+DEFAULT_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,8 @@ class SourceStream:
         """
         used = self.reader.tell()
         while self.reader.read(CHUNK):
-            pass
+            if self._bounded.size - used > MAX_TRAILING:
+                raise SourceError(f"bytes after the pickle: expected at most {MAX_TRAILING}, got more")
         while self._packed.read(CHUNK):
             pass
         return SourceFacts(
@@ -198,7 +215,7 @@ def _refuse_other_formats(head: bytes) -> None:
 
 @contextmanager
 def open_source(
-    path: str | os.PathLike[str], *, max_size: int = MAX_SIZE, ignore_checksum: bool = False
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, ignore_checksum: bool = False
 ) -> Iterator[SourceStream]:
     """Open a pyrnn file, packed by gzip, bzip2, xz or nothing, as a bounded stream.
 
@@ -212,7 +229,7 @@ def open_source(
         what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
         raise SourceError(f"expected a file, got {what}")
     with path.open("rb", buffering=0) as file:
-        yield SourceStream(path.name, cast(IO[bytes], file), max_size, ignore_checksum=ignore_checksum)
+        yield SourceStream(path.name, cast(IO[bytes], file), limits.size, ignore_checksum=ignore_checksum)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -28,7 +28,7 @@ def training_record(recognizer: ObjectStub, notes: list[str]) -> TrainingRecord:
     counts = np.diff(np.append(np.arange(0, len(error), block), len(error)))
     last_trial = recognizer.get("last_trial")
     return TrainingRecord(
-        last_trial=last_trial if type(last_trial) is int and abs(last_trial) <= EXACT_INTEGER else 0,
+        last_trial=last_trial if type(last_trial) is int and abs(last_trial) <= EXACT_INTEGER else None,
         commands=_commands(recognizer.get("command_log"), notes),
         lines=lines,
         lines_per_point=block,

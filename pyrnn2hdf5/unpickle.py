@@ -109,18 +109,14 @@ def unpickle(stream: IO[bytes]) -> object:
     """Load the first pickle of a stream as stubs and plain values.
 
     Raises `UnsafePickleError` for a name outside the table, `CorruptPickleError` for anything else
-    that is wrong with the pickle, and whatever `Pyrnn2Hdf5Error` or `OSError` the stream raises.
+    that is wrong with the pickle, `MemoryError`, and what the stream raises.
     """
     # An extension code another library has used already would be served from this cache.
     copyreg.clear_extension_cache()
     with _collector_off():
         try:
             return RestrictedUnpickler(stream, fix_imports=False, encoding="bytes").load()
-        except Pyrnn2Hdf5Error:
+        except (Pyrnn2Hdf5Error, OSError, MemoryError):
             raise
-        except OSError:
-            raise
-        except MemoryError:
-            raise CorruptPickleError("pickle asks for more memory than there is") from None
         except Exception as error:
             raise CorruptPickleError(f"malformed pickle: {error}") from error

@@ -215,7 +215,7 @@ def test_missing_attributes_of_old_files(load: Load) -> None:
     assert (model.Ni, model.Ns, model.No) == (4, 3, 4)
     assert (model.line_normalizer, model.normalize) == (None, None)
     assert model.training is not None
-    assert (model.training.last_trial, model.training.lines) == (0, 0)
+    assert (model.training.last_trial, model.training.lines) == (None, 0)
 
 
 def test_numpy_values_where_python_ones_are_expected(load: Load) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
-from pyrnn2hdf5.source import SourceFacts, open_source
+from pyrnn2hdf5.source import Limits, SourceFacts, open_source
 
 PICKLE = b"\x80\x02]q\x00."
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -81,8 +81,8 @@ def test_size_limit_stops_a_bomb(tmp_path: Path, compression: str) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(PACKERS[compression](PICKLE + bytes(3_000_000)))
     with pytest.raises(SizeLimitError, match=r"unpacked size: expected at most 1000000 bytes, got more \(see --max"):
-        read(path, max_size=1_000_000)
-    assert read(path, max_size=3_000_100)[1].unpacked_size == 3_000_000 + len(PICKLE)
+        read(path, limits=Limits(size=1_000_000))
+    assert read(path, limits=Limits(size=3_000_100))[1].unpacked_size == 3_000_000 + len(PICKLE)
 
 
 @pytest.mark.parametrize("compression", ["gzip", "bzip2", "xz"])

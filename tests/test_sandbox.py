@@ -1,0 +1,197 @@
+"""Loading in a bounded child: memory, time and crashes of a file stay its own."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
+from pyrnn2hdf5.model import Model, arrays_of
+from pyrnn2hdf5.pyrnn import _read, load_pyrnn, read_pyrnn
+from pyrnn2hdf5.sandbox import bounded
+from pyrnn2hdf5.source import DEFAULT_LIMITS, Limits, SourceFacts
+
+from .conftest import MODELS
+from .pickles import Dialect, dump, recognizer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA bounds all allocations on Linux only")
+
+MIB = 2**20
+REAL = gzip.decompress((MODELS / "digits.pyrnn.gz").read_bytes())
+BLOCK = gzip.compress(bytes(64 * MIB))
+
+MONSTERS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "memo index": (lambda: b"\x80\x02Nr\xff\xff\xff\x7f.", "memory to load: expected at most 512 MiB"),
+    "declared length": (lambda: b"\x80\x04\x8e" + struct.pack("<Q", 10**10) + b"abc", "memory to load"),
+    "10 GB string": (
+        lambda: gzip.compress(b"\x80\x04\x8e" + struct.pack("<Q", 10**10)) + BLOCK * 160,
+        "memory to load",
+    ),
+    "10 GB behind the pickle": (lambda: gzip.compress(b"\x80\x02N.") + BLOCK * 160, "bytes after the pickle: expected"),
+    "many None": (lambda: gzip.compress(b"\x80\x02(" + b"N" * 200 * MIB), "memory to load"),
+    "nested dict key": (lambda: b"\x80\x02})" + b"\x85" * 2_000_000 + b"Ns.", "loading ended by SIGSEGV"),
+    "nested tuple": (lambda: b"\x80\x02)" + b"\x85" * 2_000_000 + b".", "got a tuple"),
+    "equal hashes": (
+        lambda: b"\x80\x02}(" + b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000)) + b"u.",
+        "expected a line recognizer|time to load",
+    ),
+    "one state 60,000 times": (
+        lambda: (
+            b"\x80\x02}q\x00("
+            + b"".join(b"X\x04\x00\x00\x00%04dN" % k for k in range(250))
+            + b"u0(l"
+            + b"(iocrolib.lstm\nLSTM\nh\x00ba" * 60_000
+            + b"."
+        ),
+        "expected a line recognizer",
+    ),
+    "long integer": (
+        lambda: b"\x80\x02\x8b" + struct.pack("<i", 10_000_000) + b"\x7f" * 10_000_000 + b".",
+        "got a int",
+    ),
+    "decimal integer": (lambda: b"(L" + b"9" * 3_000_000 + b"L\nt.", "malformed pickle: Exceeds the limit"),
+}
+
+
+@pytest.mark.parametrize("what", MONSTERS)
+def test_monsters_end_in_bounds(tmp_path: Path, what: str) -> None:
+    make, message = MONSTERS[what]
+    path = tmp_path / "m"
+    path.write_bytes(make())
+    start = time.monotonic()
+    with pytest.raises(Pyrnn2Hdf5Error, match=message):
+        load_pyrnn(path, limits=Limits(seconds=5))
+    assert time.monotonic() - start < 8
+    # The next model of the same process is as it ever was.
+    assert load_pyrnn(MODELS / "digits.pyrnn.gz").No == 25
+
+
+def test_time_is_limited(tmp_path: Path) -> None:
+    path = tmp_path / "m.gz"
+    path.write_bytes(gzip.compress(b"\x80\x02" + b"N0" * 100 * MIB + b"N."))
+    with pytest.raises(LoadLimitError, match=r"time to load: expected at most 0.2 s, got more \(see --max-seconds\)"):
+        load_pyrnn(path, limits=Limits(seconds=0.2))
+
+
+def test_memory_is_limited_by_the_option(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", 300 * MIB) + b"short")
+    with pytest.raises(LoadLimitError, match=r"memory to load: expected at most 16 MiB, got more \(see --max-memory\)"):
+        load_pyrnn(path, limits=Limits(memory=16 * MIB))
+    with pytest.raises(CorruptPickleError, match="malformed pickle: pickle data was truncated"):
+        load_pyrnn(path)
+
+
+def test_child_and_parent_agree() -> None:
+    for path in sorted(MODELS.iterdir()):
+        model, facts = read_pyrnn(path)
+        here, here_facts = _read(path, DEFAULT_LIMITS, ignore_checksum=False)
+        assert facts == here_facts
+        assert (model.codec, model.line_normalizer, model.normalize, model.source, model.notes) == (
+            here.codec, here.line_normalizer, here.normalize, here.source, here.notes,
+        )  # fmt: skip
+        left, right = arrays_of(model.network), arrays_of(here.network)
+        assert all(left[name].tobytes() == right[name].tobytes() for name in left)
+        assert model.training is not None
+        assert here.training is not None
+        for name, value in vars(here.training).items():
+            assert np.array_equal(getattr(model.training, name), value)
+
+
+def test_errors_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(b"cos\nsystem\n.")
+    with pytest.raises(UnsafePickleError, match=r"^refused global os\.system: not part of"):
+        load_pyrnn(path)
+    with pytest.raises(FileNotFoundError) as caught:
+        load_pyrnn(tmp_path / "no")
+    assert caught.value.filename == str(tmp_path / "no")
+    with pytest.raises(SourceError):
+        load_pyrnn(tmp_path)
+
+
+def crash() -> tuple[Model, SourceFacts]:
+    os.kill(os.getpid(), signal.SIGBUS)
+    raise AssertionError
+
+
+def vanish() -> tuple[Model, SourceFacts]:
+    os._exit(0)
+
+
+def fail() -> tuple[Model, SourceFacts]:
+    raise ZeroDivisionError
+
+
+def test_a_crash_is_told_by_its_signal() -> None:
+    with pytest.raises(CorruptPickleError, match="loading ended by SIGBUS"):
+        bounded(crash, DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("load", [vanish, fail])
+def test_an_end_without_result_is_an_error(load: Callable[[], tuple[Model, SourceFacts]]) -> None:
+    with pytest.raises(CorruptPickleError, match="loading ended without a result"):
+        bounded(load, DEFAULT_LIMITS)
+
+
+def test_an_interrupt_ends_the_child_too() -> None:
+    def sleep() -> tuple[Model, SourceFacts]:
+        time.sleep(60)
+        raise AssertionError
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            bounded(sleep, DEFAULT_LIMITS)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+WHOLE = {
+    dialect: dump(recognizer(), dialect)
+    for dialect in (Dialect(0, style="INST"), Dialect(2), Dialect(2, style="reconstructor"), Dialect(4, 3, "NEWOBJ"))
+}
+
+
+@given(st.sampled_from(sorted(WHOLE, key=repr)), st.data())
+def test_any_flipped_bit_gives_a_model_or_our_error(
+    tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, data: st.DataObject
+) -> None:
+    damaged = bytearray(WHOLE[dialect])
+    bit = data.draw(st.integers(0, len(damaged) * 8 - 1))
+    damaged[bit // 8] ^= 1 << bit % 8
+    path = tmp_path_factory.mktemp("flip") / "m"
+    path.write_bytes(damaged)
+    try:
+        model = load_pyrnn(path)
+    except Pyrnn2Hdf5Error:
+        return
+    assert model.forward(np.zeros((2, model.Ni))).shape == (2, model.No)
+
+
+@given(st.binary(max_size=60), st.integers(0, len(REAL)))
+def test_garbage_anywhere_gives_a_model_or_our_error(
+    tmp_path_factory: pytest.TempPathFactory, garbage: bytes, at: int
+) -> None:
+    path = tmp_path_factory.mktemp("garbage") / "m"
+    path.write_bytes(REAL[:at] + garbage + REAL[at + len(garbage) :])
+    with contextlib.suppress(Pyrnn2Hdf5Error):
+        load_pyrnn(path)
