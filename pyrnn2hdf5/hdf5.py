@@ -46,9 +46,6 @@ LIBVER: Final = ("earliest", "v108")
 MAX_BYTES: Final = 256 * 2**20
 """Most bytes the data sets of one file may unpack to; the largest real model has 4 million."""
 
-COMPRESS_FROM: Final = 4096
-"""Data sets below this many bytes stay contiguous: a chunk's index costs more than it saves."""
-
 FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
@@ -59,7 +56,8 @@ def to_bytes(stored: Stored) -> bytes:
         file.attrs.create("kind", stored.kind, dtype=h5py.string_dtype("ascii"))
         for entry in LAYOUT:
             values = stored.data[entry.name]
-            packed = stored.compressed and values.nbytes >= COMPRESS_FROM
+            # Of a single column the index of the chunk costs more than packing saves.
+            packed = stored.compressed and entry.shape[1] != "1"
             options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": values.shape}
             file.create_dataset(entry.name, data=values, **(options if packed else {}))
         _write_extra(stored, file.create_group(GROUP))

@@ -81,7 +81,7 @@ class Stored:
 def store(model: Model, *, float64: bool = False, compress: bool = False) -> Stored:
     """The stored form of a model, weights cast to float32 once, or as they are with `float64`.
 
-    `compress` packs the larger data sets with gzip and shuffle; kraken reads these too.
+    `compress` packs the matrices with gzip and shuffle; kraken reads these too.
 
     Raises `InvalidModelError` where a weight overflows float32.
     """

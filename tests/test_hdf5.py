@@ -93,7 +93,8 @@ def test_file_format_is_that_of_hdf5_1_8(tmp_path: Path) -> None:
     assert data[:9] == b"\x89HDF\r\n\x1a\n\x00"  # superblock version 0
 
 
-def test_compression_is_gzip_and_shuffle_for_large_data_sets(tmp_path: Path) -> None:
+def test_compression_is_gzip_and_shuffle_for_matrices(tmp_path: Path) -> None:
+    assert read(written(random_model(1, 1, ("",)), tmp_path, compress=True)).compressed
     path = written(load_any(MODELS / "digits.pyrnn.gz"), tmp_path, compress=True)
     with h5py.File(path, "r") as file:
         large = file[LAYOUT[0].name]

@@ -1,0 +1,75 @@
+"""What the README says is so: its commands run, its output is real, its tables are those of the code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from pyrnn2hdf5.cli import Exit, app
+from pyrnn2hdf5.stored import LAYOUT
+
+from .conftest import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+COMMANDS = re.findall(r"^\$ (pyrnn2hdf5 [^#\n]*)\n((?:(?!```|\$ ).*\n)*)", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])
+@pytest.mark.usefixtures("checkout")
+def test_commands_give_the_output_shown(command: str, output: str) -> None:
+    words = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    # The last digits of a rounding difference are the machine's own.
+    number = re.compile(r"within \S+")
+    assert number.sub("within", done.stdout) == number.sub("within", output)
+    assert done.returncode == 0
+
+
+@pytest.mark.usefixtures("checkout")
+def test_the_python_example_runs() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    said = re.findall(r"print\(.*\)\s+# (.*)", example)
+    assert done.stdout.splitlines() == said == ["True", "88774 3"]
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"^\$ make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
+
+
+def test_every_option_and_exit_code_is_documented() -> None:
+    convert = get_command(app).commands["convert"]  # type: ignore[attr-defined]
+    for parameter in convert.params:
+        for option in parameter.opts:
+            if option.startswith("--") and option not in ("--help", "--quiet", "--verbose"):
+                assert f"`{option}" in README, option
+    for code in (Exit.GOOD, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED):
+        assert re.search(rf"\b{int(code)} (good|a file|wrong|interrupted)", README)
+
+
+def test_the_layout_is_the_one_documented() -> None:
+    documented = {}
+    for names, shape in re.findall(r"^\| (`\.?[\w.`, ]+`) \| \(([^)]*)\) \|", README, re.MULTILINE):
+        first, *others = re.findall(r"`([^`]+)`", names)
+        prefix = first.rpartition(".")[0]
+        for name in (first, *(prefix + other for other in others)):
+            documented[name] = tuple(shape.split(", "))
+    assert documented == {entry.name: entry.shape for entry in LAYOUT}
