@@ -253,10 +253,10 @@ def _read_training(group: Any) -> TrainingRecord | None:
 
 def _read_number(group: Any, name: str) -> Parameter:
     attribute = group.attrs.get_id(name)
-    if attribute.shape != () or attribute.dtype.kind not in "biuf":
-        raise Hdf5LayoutError(f"{name}: expected one number, got {attribute.dtype} of shape {attribute.shape}")
-    value: Parameter = group.attrs[name].item()
-    return value
+    if attribute.shape is None or len(attribute.shape) > 1 or attribute.dtype.kind not in "biuf":
+        raise Hdf5LayoutError(f"{name}: expected numbers, got {attribute.dtype} of shape {attribute.shape}")
+    value = group.attrs[name].tolist()
+    return tuple(value) if attribute.shape else value
 
 
 def _read_integer(group: Any, name: str) -> int | None:

@@ -24,7 +24,7 @@ MAX_LABEL: Final = 256
 UNKNOWN: Final = "~"
 """What OCRopus reads for a class without a label."""
 
-Parameter = bool | int | float | str
+Parameter = bool | int | float | str | tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,17 @@ EXACT_INTEGER: Final = 2**53
 
 OTHER_KINDS: Final = {
     "MLP": "a multilayer perceptron character classifier",
+    "AutoMLP": "a multilayer perceptron character classifier",
+    "NGraphs": "a language model",
+    "PcaKmeans": "a dictionary of character shapes",
+    "Kmeans": "a dictionary of character shapes",
+    "LSTM": "a single layer",
+    "Softmax": "a single layer",
     "Logreg": "a single layer",
     "GradientLineGeometry": "a line geometry estimator",
     "TrainedLineGeometry": "a line geometry estimator",
+    "LineEstimationModel": "a line geometry estimator",
+    "CenterNormalizer": "a line normalizer alone",
     "Stacked": "a network without codec and recognizer around it",
     "Codec": "a codec alone",
 }
@@ -277,6 +285,8 @@ def _parameter(value: object) -> Parameter | None:
     if type(value) is str:
         # An HDF5 string ends at a NUL.
         return value[:MAX_TEXT] if "\0" not in value else None
+    if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_PARAMETERS and set(map(type, value)) <= {int, float}:
+        return tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else None
     return value if type(value) in (bool, float) else None  # type: ignore[return-value]
 
 

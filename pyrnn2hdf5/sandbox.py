@@ -199,13 +199,18 @@ def _decode(message: bytes) -> Loaded:
         No=header["No"],
         network=network_of(arrays, header["Ni"], header["Ns"], header["No"]),
         codec=None if header["codec"] is None else Codec(tuple(header["codec"])),
-        line_normalizer=LineNormalizer(normalizer[0], tuple(map(tuple, normalizer[1]))) if normalizer else None,
+        line_normalizer=_line_normalizer(*normalizer) if normalizer else None,
         training=training,
         normalize=header["normalize"],
         source=Source(**header["source"]) if header["source"] else None,
         notes=tuple(header["notes"]),
     )
     return model, facts
+
+
+def _line_normalizer(kind: str, parameters: list[Any]) -> LineNormalizer:
+    # JSON made lists of tuples.
+    return LineNormalizer(kind, tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in parameters))
 
 
 def _error(kind: str, text: str) -> Pyrnn2Hdf5Error:

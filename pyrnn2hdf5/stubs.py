@@ -125,6 +125,35 @@ class DictStub(dict[Any, Any], metaclass=StubType):
         raise CorruptPickleError("collections.defaultdict: expected no state")
 
 
+class OrderedDictStub(dict[Any, Any], metaclass=StubType):
+    """An OrderedDict; Python 2 hands its items over as a list of pairs, Python 3 sets them."""
+
+    __slots__ = ()
+
+    def __new__(cls, pairs: object = ()) -> OrderedDictStub:
+        return dict.__new__(cls)
+
+    def __init__(self, pairs: object = ()) -> None:
+        if not isinstance(pairs, (list, tuple)):
+            raise CorruptPickleError("collections.OrderedDict: expected a list of pairs")
+        dict.__init__(self, pairs)
+
+    def __setstate__(self, state: object) -> None:
+        raise CorruptPickleError("collections.OrderedDict: expected no state")
+
+
+class SetStub(metaclass=StubType):
+    """A set, which no part of a recognizer is: nothing is kept."""
+
+    __slots__ = ()
+
+    def __new__(cls, items: object = ()) -> SetStub:
+        return object.__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        raise CorruptPickleError("set: expected no state")
+
+
 class ReconstructorStub(metaclass=StubType):
     """`copy_reg._reconstructor(class, object, None)`: an empty instance of a new-style class."""
 

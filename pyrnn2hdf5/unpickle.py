@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import copyreg
 import gc
+import itertools
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Final, NoReturn
@@ -28,23 +30,33 @@ from .stubs import (
     NdarrayType,
     ObjectStub,
     ObjectType,
+    OrderedDictStub,
     ReconstructorStub,
     ScalarStub,
+    SetStub,
     StubType,
 )
 
 PACKAGES: Final = ("ocrolib.", "kraken.lib.", "ocrd_cis.ocropy.ocrolib.", "ocropy.ocrolib.", "lstm.", "")
 """Where the OCRopus modules have lived; the last is a flat copy beside a script."""
 
-MODULES: Final = ("lstm", "lineest", "codec")
+OCROPUS: Final = tuple(package + module for package in PACKAGES for module in ("lstm", "lineest", "codec"))
+"""Every module a class or function of a recognizer may be in; a class is told by its name."""
 
 CLASSES: Final = (
     *("SeqRecognizer", "Stacked", "Parallel", "Reversed", "LSTM", "Softmax", "Logreg", "MLP"),
     *("Codec", "CenterNormalizer", "MvNormalizer", "LineestNormalizer"),
-    *("GradientLineGeometry", "TrainedLineGeometry"),
+    *("GradientLineGeometry", "TrainedLineGeometry", "LineEstimationModel"),
 )
 
-FUNCTIONS: Final = ("normalize_nfkc", "normalize_nfc", "normalize_nfkd", "normalize_nfd", "normalize_text", "normalize")
+OTHER_CLASSES: Final = (
+    *(("ocrolib.mlp", "MLP"), ("ocrolib.mlp", "AutoMLP"), ("ocrolib.ngraphs", "NGraphs")),
+    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
+)
+"""What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
+
+NORMALIZE: Final = re.compile(r"normalize\w{0,40}", re.ASCII)
+"""Functions that normalize a transcription; forks have their own."""
 
 
 def _named(base: type[Any], module: str, name: str) -> StubType:
@@ -53,11 +65,8 @@ def _named(base: type[Any], module: str, name: str) -> StubType:
 
 def _table() -> dict[tuple[str, str], StubType]:
     table: dict[tuple[str, str], StubType] = {}
-    for module in (package + module for package in PACKAGES for module in MODULES):
-        for name in CLASSES:
-            table[module, name] = _named(ObjectStub, module, name)
-        for name in FUNCTIONS:
-            table[module, name] = _named(FunctionStub, module, name)
+    for module, name in (*itertools.product(OCROPUS, CLASSES), *OTHER_CLASSES):
+        table[module, name] = _named(ObjectStub, module, name)
     for core in ("numpy.core", "numpy._core"):
         table[f"{core}.multiarray", "_reconstruct"] = ArrayStub
         table[f"{core}.multiarray", "scalar"] = ScalarStub
@@ -66,28 +75,32 @@ def _table() -> dict[tuple[str, str], StubType]:
     table["numpy", "dtype"] = DtypeStub
     table["_codecs", "encode"] = EncodeStub
     table["collections", "defaultdict"] = DictStub
+    table["collections", "OrderedDict"] = OrderedDictStub
     for copy_reg in ("copy_reg", "copyreg"):
         table[copy_reg, "_reconstructor"] = ReconstructorStub
     for builtins in ("__builtin__", "builtins"):
         table[builtins, "list"] = ListType
         table[builtins, "object"] = ObjectType
+        table[builtins, "set"] = table[builtins, "frozenset"] = SetStub
         table[builtins, "bytes"] = BytesStub
         table[builtins, "bytearray"] = BytesStub
     return table
 
 
 ALLOWED: Final[Mapping[tuple[str, str], StubType]] = _table()
-"""Every (module, name) a pickle may mention, and the inert type it becomes."""
+"""Every (module, name) a pickle may mention, but for `NORMALIZE`, and the inert type it becomes."""
 
 
 class RestrictedUnpickler(pickle.Unpickler):
-    """An unpickler that knows the names in `ALLOWED` and no others."""
+    """An unpickler that knows the names in `ALLOWED`, functions called `NORMALIZE`, and no others."""
 
     def find_class(self, module: str, name: str) -> StubType:
-        try:
-            return ALLOWED[module, name]
-        except KeyError:
-            raise UnsafePickleError(f"global {module}.{name}") from None
+        stub = ALLOWED.get((module, name))
+        if stub is not None:
+            return stub
+        if module in OCROPUS and NORMALIZE.fullmatch(name):
+            return _named(FunctionStub, module, name)
+        raise UnsafePickleError(f"global {module}.{name}")
 
     def persistent_load(self, pid: object) -> NoReturn:
         raise UnsafePickleError("a persistent id")

@@ -221,7 +221,8 @@ class Writer:
         if self.dialect.protocol >= 5:
             self.save(Name(f"{self.dialect.core}.numeric", "_frombuffer"))
             self.out += b"("
-            self.save(data)
+            # NumPy hands over the buffer of a writable array, which is pickled as a bytearray.
+            self.out += b"\x96" + struct.pack("<Q", len(data)) + data
             self._dtype(value.dtype)
             self.save(value.shape)
             self.save("F" if fortran else "C")

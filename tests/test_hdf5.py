@@ -120,6 +120,7 @@ PARAMETER = st.one_of(
     st.booleans(),
     st.integers(-(2**53), 2**53),
     st.floats(allow_nan=False),
+    st.lists(st.floats(allow_nan=False), min_size=1, max_size=3).map(tuple),
     st.text(st.characters(exclude_categories=[], exclude_characters="\0"), max_size=5),
 )
 
@@ -318,7 +319,7 @@ ODD_FILES: dict[str, tuple[Break, str]] = {
     "last_trial": (attribute("last_trial", 1.5, EXTRA), "last_trial: expected an integer, got 1.5"),
     "source_name": (attribute("source_name", 5, EXTRA), "source_name: expected one string"),
     "history": (put(f"{EXTRA}/character_errors", np.zeros((2, 3), "i8")), r"character_errors: expected shape \(n, 2\)"),
-    "parameter": (attribute("line_normalizer.range", [1, 2], EXTRA), "line_normalizer.range: expected one number"),
+    "parameter": (attribute("line_normalizer.range", [[1, 2]], EXTRA), "line_normalizer.range: expected numbers"),
 }
 
 

@@ -14,7 +14,7 @@ from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_pro
 from pyrnn2hdf5.pyrnn import load_pyrnn
 
 from .conftest import MODELS, Load
-from .pickles import Dialect, Name, Obj, Scalar, Text, dump, recognizer
+from .pickles import Call, Dialect, Name, Obj, Scalar, Text, dump, recognizer
 from .test_unpickle import DIALECTS
 
 LSTM = "ocrolib.lstm"
@@ -177,6 +177,10 @@ BOTH = part("Parallel", nets=(ONE, part("Reversed", net=ONE)))
         ),
         (recognizer(changes={"lstm": part("Stacked", nets=5)}), "lstm nets: expected a short list, got a int"),
         (part("MLP"), r"got a multilayer perceptron character classifier \(ocrolib.lstm.MLP\)"),
+        (Obj(Name("ocrolib.mlp", "MLP"), {"w1": np.zeros(3)}), r"perceptron character classifier \(ocrolib.mlp.MLP\)"),
+        (Obj(Name("ocrolib.ngraphs", "NGraphs")), "got a language model"),
+        (part("LSTM"), "got a single layer"),
+        (Obj(Name("ocrolib.lineest", "CenterNormalizer")), "got a line normalizer alone"),
         (part("Stacked"), "got a network without codec and recognizer around it"),
         (Obj(Name("ocrolib.lineest", "GradientLineGeometry")), "got a line geometry estimator"),
         ({"WGI": np.zeros(3)}, r"expected a line recognizer \(SeqRecognizer\), got a dict$"),
@@ -225,6 +229,64 @@ def test_numpy_values_where_python_ones_are_expected(load: Load) -> None:
     model = load(recognizer(codec=codec, changes=changes, forward={"dims": dims}))
     assert (model.Ni, model.No) == (4, 2)
     assert model.codec == Codec(("x", "a"))
+
+
+MODULES = [
+    f"{package}{module}"
+    for package in ("ocrolib.", "kraken.lib.", "ocrd_cis.ocropy.ocrolib.", "lstm.", "")
+    for module in ("lstm", "lineest", "codec")
+]
+
+
+@given(st.lists(st.sampled_from(MODULES), min_size=5, max_size=5), st.sampled_from(DIALECTS))
+def test_a_class_is_told_by_its_name_and_place(
+    tmp_path_factory: pytest.TempPathFactory, modules: list[str], dialect: Dialect
+) -> None:
+    whole = recognizer(lstm=modules[0], lineest=modules[1])
+    state = {
+        **whole.state,
+        "normalize": Name(modules[2], "normalize_of_a_fork"),
+        "codec": Obj(Name(modules[3], "Codec"), whole.state["codec"].state),
+    }
+    path = tmp_path_factory.mktemp("modules") / "m"
+    path.write_bytes(dump(Obj(Name(modules[4], "SeqRecognizer"), state), dialect))
+    model = load_pyrnn(path)
+    assert model.codec == Codec(("", " ", "a", "ä"))
+    assert model.normalize == f"{modules[2]}.normalize_of_a_fork"
+    assert model.line_normalizer is not None
+    assert model.line_normalizer.target_height == 4
+
+
+def test_attributes_of_forks_do_not_matter(load: Load) -> None:
+    whole = recognizer()
+    softmax = whole.state["lstm"].state["nets"][1]
+    extra = {
+        "output_layer": softmax,
+        "charset": Call(Name("__builtin__", "set"), ([1, 2],)),
+        "options": Call(Name("collections", "OrderedDict"), ([[1, 2], [3, 4]],)),
+        "counts": Call(Name("collections", "defaultdict"), (Name("__builtin__", "list"),)),
+        "nothing": None,
+        "text": Text("ä"),
+        "scores": [1.5, (2, 3), {"a": []}],
+    }
+    model = load(Obj(whole.kind, {**whole.state, **extra}))
+    assert model.notes == ()
+    assert model.network.softmax.W2.tolist() == softmax.state["W2"].tolist()
+
+
+def test_an_ordered_codec_is_a_codec(load: Load) -> None:
+    table = Call(Name("collections", "OrderedDict"), ([[0, ""], [1, Text("b")], [2, Text("a")]],))
+    model = load(recognizer(changes={"codec": part("Codec", code2char=table)}, No=3))
+    assert model.codec == Codec(("", "b", "a"))
+
+
+def test_line_estimators_keep_their_name_and_plain_parameters(load: Load) -> None:
+    shapes = Obj(Name("ocrolib.patrec", "PcaKmeans"), {"k": 256, "comps": np.zeros((2, 2))})
+    estimator = Obj(Name("ocrolib.lineest", "TrainedLineGeometry"), {"k": 256, "shapedict": shapes})
+    lnorm = normalizer("LineestNormalizer", emodel=estimator, target_height=4, params=(0.5, 0.8, 1))
+    assert load(recognizer(changes={"lnorm": lnorm})).line_normalizer == LineNormalizer(
+        "LineestNormalizer", (("params", (0.5, 0.8, 1.0)), ("target_height", 4))
+    )
 
 
 def test_codec_order_is_code_order_not_dict_order(load: Load) -> None:
@@ -280,9 +342,11 @@ def normalizer(kind: str = "CenterNormalizer", **state: Any) -> Obj:
 
 def test_other_line_normalizers_keep_name_and_plain_parameters(load: Load) -> None:
     state = {"target_height": 48, "name": "x", "gain": Scalar(np.float32(0.5)), "on": True, "table": np.zeros(9)}
+    state |= {"sigma": (10, 30), "odd": (1, "a"), "long": [1] * 99, "huge": 10**30, "nul": "a\0"}
     model = load(recognizer(changes={"lnorm": normalizer("MvNormalizer", **state)}))
     assert model.line_normalizer == LineNormalizer(
-        "MvNormalizer", (("gain", 0.5), ("name", "x"), ("on", True), ("target_height", 48))
+        "MvNormalizer",
+        (("gain", 0.5), ("name", "x"), ("on", True), ("sigma", (10.0, 30.0)), ("target_height", 48)),
     )
     assert load(recognizer(changes={"lnorm": part("Codec")})).notes == (
         "the line normalizer was not kept: expected one of OCRopus, got ocrolib.lstm.Codec",
