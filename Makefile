@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTHON27 := $(shell PYENV_VERSION=2.7.18 python2.7 -c 'import sys; print(sys.executable)' 2>/dev/null)
 RUN27 := PYTHONPATH=$(CURDIR)/.py27 MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 $(PYTHON27)
 
-.PHONY: install demo test lint interop fixtures dist clean
+.PHONY: install demo test lint interop bench fixtures dist clean
 
 install: .venv/installed
 
@@ -19,8 +19,9 @@ install: .venv/installed
 demo: install
 	rm -rf build/demo && mkdir -p build/demo
 	for model in fixtures/models/*; do \
-		$(BIN)/pyrnn2hdf5 convert -v $$model -o build/demo/$$(basename $$model).hdf5 || exit 1; \
+		$(BIN)/pyrnn2hdf5 convert $$model -o build/demo/$$(basename $$model).hdf5 || exit 1; \
 	done
+	$(BIN)/pyrnn2hdf5 verify fixtures/models build/demo
 	@ls -l build/demo
 
 lint: install
@@ -34,6 +35,10 @@ test: lint
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
 interop: install .py27/installed
 	PYRNN2HDF5=$(CURDIR)/$(BIN)/pyrnn2hdf5 $(RUN27) tests/interop/kraken_py27.py
+
+# Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.
+bench: install .py27/installed
+	PYTHON27=$(PYTHON27) $(BIN)/python tests/benchmarks/bench.py
 
 .py27/installed: fixtures/requirements-py27.txt
 	test -n '$(PYTHON27)' # needs Python 2.7.18

@@ -16,7 +16,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .conversion import Conversion as Conversion
     from .conversion import convert as convert
-    from .conversion import default_target as default_target
     from .conversion import save_hdf5 as save_hdf5
     from .errors import CorruptPickleError as CorruptPickleError
     from .errors import Hdf5LayoutError as Hdf5LayoutError
@@ -37,13 +36,14 @@ if TYPE_CHECKING:
     from .model import Model as Model
     from .model import Source as Source
     from .model import TrainingRecord as TrainingRecord
+    from .names import default_target as default_target
     from .pyrnn import load_pyrnn as load_pyrnn
     from .source import Limits as Limits
     from .verification import Verification as Verification
     from .verification import verify as verify
 
 _ROOMS = {
-    "conversion": ("Conversion", "convert", "default_target", "save_hdf5"),
+    "conversion": ("Conversion", "convert", "save_hdf5"),
     "errors": (
         *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "LoadLimitError"),
         "Pyrnn2Hdf5Error",
@@ -53,6 +53,7 @@ _ROOMS = {
     "hdf5": ("load_hdf5",),
     "load": ("load_any",),
     "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
+    "names": ("default_target",),
     "pyrnn": ("load_pyrnn",),
     "source": ("Limits",),
     "verification": ("Verification", "verify"),

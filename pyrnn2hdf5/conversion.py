@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from .atomic import new_file
 from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
 from .hdf5 import read, to_bytes
 from .model import Model, codec_problems, remarks
+from .names import default_target
 from .pyrnn import read_pyrnn
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
 from .stored import KIND, Stored, restore, store
@@ -34,12 +36,6 @@ class Conversion:
     warnings: tuple[str, ...] = ()
 
 
-def default_target(source: str | os.PathLike[str]) -> Path:
-    """Where a conversion goes unless told otherwise: kraken drops the last suffix and adds `.hdf5`."""
-    source = Path(source)
-    return source.with_name(source.stem + ".hdf5")
-
-
 def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str] | None = None,
@@ -50,12 +46,14 @@ def convert(
     compress: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     ignore_checksum: bool = False,
+    keep_failed: str | os.PathLike[str] | None = None,
 ) -> Conversion:
     """Convert one pyrnn file to HDF5, verified before it gets its name.
 
     `target` is a file or a folder; by default `default_target(source)`. A target that already holds
     this very conversion is left alone, any other is kept unless `force`. `float64` stores the
-    weights unrounded, `compress` packs them; `limits` bound the reading.
+    weights unrounded, `compress` packs them; `limits` bound the reading. A result that fails its
+    verification is kept as evidence in the folder `keep_failed`, where one is given.
 
     Raises `TargetExistsError`, `VerificationError`, whatever `read_pyrnn` raises, and `OSError`.
     On any of them no target is written and an existing one is untouched.
@@ -71,7 +69,10 @@ def convert(
     stored = store(model, float64=float64, compress=compress)
     with new_file(path, force=force) as temporary:
         temporary.write_bytes(to_bytes(stored))
-        verification = verify_written(model, stored, temporary) if verify else None
+        try:
+            verification = verify_written(model, stored, temporary) if verify else None
+        except VerificationError as error:
+            raise VerificationError(f"{error} ({_evidence(temporary, path.name, keep_failed)})") from error
     return Conversion(
         source=source,
         target=path,
@@ -83,6 +84,16 @@ def convert(
         verification=verification,
         warnings=_warnings(model, stored),
     )
+
+
+def _evidence(temporary: Path, name: str, keep_failed: str | os.PathLike[str] | None) -> str:
+    """Where the file that failed its verification is, in words."""
+    if keep_failed is None:
+        return "nothing was kept; --keep-failed DIR keeps the evidence"
+    kept = Path(keep_failed) / name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(temporary, kept)
+    return f"the failed file is {kept}"
 
 
 def save_hdf5(

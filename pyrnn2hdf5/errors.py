@@ -56,5 +56,12 @@ class TargetExistsError(Pyrnn2Hdf5Error):
     """The target is there already and does not come from this source."""
 
 
+class MissingExtraError(Pyrnn2Hdf5Error):
+    """Line images need a package of the extra `[ocr]`."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"line images need {package}: install it with `pip install 'pyrnn2hdf5[ocr]'`")
+
+
 class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
     """An argument of the library has the wrong shape."""

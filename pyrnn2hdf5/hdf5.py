@@ -26,10 +26,10 @@ All but `format_version` MAY be missing; a reader MUST refuse a higher format ve
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import h5py
 import numpy as np
@@ -37,6 +37,8 @@ import numpy as np
 from .errors import Hdf5LayoutError
 from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Model, Parameter, Source, TrainingRecord
 from .stored import KIND, KIND_EXT, LAYOUT, Stored, restore
+
+Read = TypeVar("Read")
 
 GROUP: Final = "pyrnn2hdf5"
 FORMAT_VERSION: Final = 1
@@ -122,13 +124,22 @@ def read(path: str | os.PathLike[str]) -> Stored:
     """
     # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
     with Path(path).open("rb") as stream:
-        return _read_stream(stream)
+        return _read_stream(stream, _read)
 
 
-def _read_stream(stream: IO[bytes]) -> Stored:
+def read_source(path: str | os.PathLike[str]) -> Source | None:
+    """Which source a file records, without reading any data; None where it records none.
+
+    Raises `OSError` or `Hdf5LayoutError`.
+    """
+    with Path(path).open("rb") as stream:
+        return _read_stream(stream, _read_source_of_file)
+
+
+def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
     try:
         with h5py.File(stream, "r") as file:
-            return _read(file)
+            return read_file(file)
     except Hdf5LayoutError:
         raise
     except Exception as error:
@@ -159,13 +170,20 @@ def _read(file: Any) -> Stored:
     points = data["codec"][:, 0]
     if not np.all((points >= 0) & (points <= 0x10FFFF) & (points == np.floor(points))):
         raise Hdf5LayoutError("codec: expected code points, got other numbers")
-    extra = file.get(GROUP, getlink=True)
-    if extra is None:
-        return Stored(kind=kind, data=data, compressed=compressed)
-    group = file[GROUP] if isinstance(extra, h5py.HardLink) else None
+    root = Stored(kind=kind, data=data, compressed=compressed)
+    group = _extra_group(file)
+    return root if group is None else _read_extra(root, group)
+
+
+def _extra_group(file: Any) -> Any:
+    """The subgroup of this project, None where there is none."""
+    link = file.get(GROUP, getlink=True)
+    if link is None:
+        return None
+    group = file[GROUP] if isinstance(link, h5py.HardLink) else None
     if not isinstance(group, h5py.Group):
         raise Hdf5LayoutError(f"{GROUP}: expected a group")
-    return _read_extra(Stored(kind=kind, data=data, compressed=compressed), group)
+    return group
 
 
 def _look(group: Any, name: str, kinds: str = "f", rank: int = 2) -> Any:
@@ -202,7 +220,6 @@ def _read_extra(root: Stored, group: Any) -> Stored:
         permutation = tuple(_look(group, "permutation", "i", 1)[()].tolist())
         if sorted(permutation) != list(range(No)):
             raise Hdf5LayoutError(f"permutation: expected the numbers 0 to {No - 1}, each once")
-    name, sha256 = _read_string(group, "source_name"), _read_string(group, "source_sha256")
     return replace(
         root,
         labels=labels,
@@ -210,8 +227,18 @@ def _read_extra(root: Stored, group: Any) -> Stored:
         line_normalizer=_read_line_normalizer(group),
         training=_read_training(group),
         normalize=_read_string(group, "normalize"),
-        source=None if name is None or sha256 is None else Source(name, sha256),
+        source=_read_source(group),
     )
+
+
+def _read_source_of_file(file: Any) -> Source | None:
+    group = _extra_group(file)
+    return None if group is None else _read_source(group)
+
+
+def _read_source(group: Any) -> Source | None:
+    name, sha256 = _read_string(group, "source_name"), _read_string(group, "source_sha256")
+    return None if name is None or sha256 is None else Source(name, sha256)
 
 
 def _read_line_normalizer(group: Any) -> LineNormalizer | None:

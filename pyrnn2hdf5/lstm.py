@@ -30,6 +30,9 @@ GATES: Final = ("WGI", "WGF", "WGO", "WCI")
 PEEPHOLES: Final = ("WIP", "WFP", "WOP")
 GATE_CLIP: Final = 20.0
 LOGIT_CLIP: Final = 100.0
+STEPS: Final = 16
+"""Steps whose input is projected by one matrix product."""
+
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
@@ -97,38 +100,13 @@ def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> lis
     # D counts directions, B lines, T steps; shorter lines are padded at the end.
     lengths = [len(x) for x in xs]
     T, B, D = max(lengths, default=0), len(xs), 2 * len(networks)
-    inputs = np.zeros((2, T, B, Ni))
+    inputs = np.zeros((2, T, B, 1 + Ni))
+    inputs[..., 0] = 1.0
     for b, x in enumerate(xs):
-        inputs[0, : len(x), b] = x
-        inputs[1, : len(x), b] = x[::-1]
-
-    lstms = [lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)]
-    # Projected input of all steps at once; gates in the order I, F, O, C along the last axis.
-    z = np.empty((T, D, B, 4 * Ns))
-    recurrent = np.empty((D, Ns, 4 * Ns))
-    for d, lstm in enumerate(lstms):
-        W = np.concatenate((lstm.WGI, lstm.WGF, lstm.WGO, lstm.WCI))
-        projected = inputs[d % 2].reshape(T * B, Ni) @ W[:, 1 : 1 + Ni].T
-        z[:, d] = (projected + W[:, 0]).reshape(T, B, 4 * Ns)
-        recurrent[d] = W[:, 1 + Ni :].T
-    in_forget = np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
-    output_peephole = np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
-
-    outputs = np.zeros((T, D, B, Ns))
-    c = np.zeros((D, B, Ns))
-    for t in range(T):
-        gates = z[t]
-        if t:
-            gates += np.matmul(outputs[t - 1], recurrent)
-            gates[..., : 2 * Ns].reshape(D, B, 2, Ns)[...] += in_forget * c[:, :, None]
-        i_f = _sigmoid(gates[..., : 2 * Ns])
-        g = np.tanh(gates[..., 3 * Ns :])
-        c = g * i_f[..., :Ns] + i_f[..., Ns:] * c
-        o = gates[..., 2 * Ns : 3 * Ns]
-        if t:
-            o = o + output_peephole * c
-        np.multiply(np.tanh(c), _sigmoid(o), out=outputs[t])
-
+        inputs[0, : len(x), b, 1:] = x
+        inputs[1, : len(x), b, 1:] = x[::-1]
+    outputs = np.empty((T, D, B, Ns))
+    _run([lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)], inputs, outputs)
     return [
         [
             np.concatenate((outputs[:n, 2 * m, b], outputs[:n, 2 * m + 1, b][::-1]), axis=1)
@@ -138,12 +116,49 @@ def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> lis
     ]
 
 
-def _sigmoid(a: Float64) -> Float64:
-    y = np.negative(a)
-    np.clip(y, -GATE_CLIP, GATE_CLIP, out=y)
-    np.exp(y, out=y)
-    y += 1.0
-    return np.reciprocal(y, out=y)
+def _run(lstms: Sequence[LSTM], inputs: Float64, outputs: Float64) -> None:
+    """Fill `outputs` (T, D, B, Ns) with the h_t of D LSTMs, in turn forward and reversed.
+
+    `inputs` (2, T, B, 1 + Ni) are [1, x_t] in both directions. Gates lie side by side in the order
+    I, F, O, C; the weights of the first three are negated, so that sigma needs no more than
+    1 / (1 + exp(clip(a))).
+    """
+    T, D, B, Ns = outputs.shape
+    W = np.stack([np.concatenate((-lstm.WGI, -lstm.WGF, -lstm.WGO, lstm.WCI)) for lstm in lstms]).transpose(0, 2, 1)
+    into, recurrent = (np.ascontiguousarray(part) for part in np.split(W, [inputs.shape[-1]], axis=1))
+    in_forget = -np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
+    output_peephole = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
+
+    c = np.zeros((D, B, Ns))
+    projected, fed_back, peeped = np.empty((D, STEPS, B, 4 * Ns)), np.empty((D, B, 4 * Ns)), np.empty((D, B, 2, Ns))
+    for start in range(0, T, STEPS):
+        # The input of some steps is projected at once: few enough to stay in the cache.
+        count = min(STEPS, T - start)
+        for d in range(D):
+            steps = inputs[d % 2, start : start + count].reshape(count * B, -1)
+            np.matmul(steps, into[d], out=projected[d, :count].reshape(count * B, 4 * Ns))
+        for t in range(start, start + count):
+            z = projected[:, t - start]
+            i_f, o, g = z[..., : 2 * Ns], z[..., 2 * Ns : 3 * Ns], z[..., 3 * Ns :]
+            if t:
+                z += np.matmul(outputs[t - 1], recurrent, out=fed_back)
+                i_f += np.multiply(in_forget, c[:, :, None], out=peeped).reshape(D, B, 2 * Ns)
+            _one_over_sigma(i_f)
+            np.tanh(g, out=g)
+            g /= i_f[..., :Ns]
+            c /= i_f[..., Ns:]
+            c += g
+            if t:
+                o += np.multiply(output_peephole, c, out=g)
+            _one_over_sigma(o)
+            np.divide(np.tanh(c, out=g), o, out=outputs[t])
+
+
+def _one_over_sigma(negated: Float64) -> None:
+    """1 / sigma(a), in place, given -a."""
+    np.clip(negated, -GATE_CLIP, GATE_CLIP, out=negated)
+    np.exp(negated, out=negated)
+    negated += 1.0
 
 
 def class_probabilities(network: Network, hidden: Float64) -> Float64:

@@ -52,13 +52,66 @@ def conversion_line(conversion: Conversion) -> str:
 
 def verification_line(verification: Verification) -> str:
     """The proof in one line."""
-    equal = sum(check.equal for check in verification.stored)
-    said = f"verified: {equal} of {len(verification.stored)} data sets bit-equal"
+    said = f"verified: {stored_line(verification)}"
     behaviour = verification.behaviour
     if behaviour:
         difference = behaviour.largest_difference
         said += f", probabilities of {behaviour.steps} steps {f'within {difference:.1g}' if difference else 'equal'}"
     return said
+
+
+def stored_line(verification: Verification) -> str:
+    """The stored layer in one line, with the first data set that differs."""
+    checks = verification.stored
+    differing = [check for check in checks if check.problem]
+    said = f"{len(checks) - len(differing)} of {len(checks)} data sets bit-equal"
+    if differing:
+        first = differing[0]
+        said += f"; {first.problem} ({first.differing} items differ, at most by {first.largest_difference:.2g})"
+    return said
+
+
+def labels_line(verification: Verification) -> str:
+    """The labels layer in one line."""
+    labels = verification.labels
+    return "; ".join(labels.problems) or f"{labels.count} labels; equal: {', '.join(labels.compared)}"
+
+
+def behaviour_line(verification: Verification) -> str:
+    """The behaviour layer in one line."""
+    behaviour = verification.behaviour
+    if behaviour is None:
+        return "not compared: the networks have different shapes"
+    texts = {True: "equal", False: "different", None: "not compared, no codec"}[behaviour.texts_equal]
+    said = (
+        f"{behaviour.steps} steps of {behaviour.lines} lines: largest difference {behaviour.largest_difference:.2g} "
+        f"(allowed {behaviour.tolerance:.2g}), another best class in {behaviour.other_best_class} steps, "
+        f"texts {texts}, {behaviour.varying:.0%} of hidden units vary"
+    )
+    if behaviour.error_rates:
+        expected, got = behaviour.error_rates
+        said += f", character error rate {expected:.2%} and {got:.2%}"
+    return said
+
+
+def verdict_reason(verification: Verification) -> str:
+    """What differs, in one line: the first difference of each layer, and how many more there are."""
+    first: dict[str, str] = {}
+    for problem in verification.problems:
+        first.setdefault(problem.split(":")[0], problem)
+    more = len(verification.problems) - len(first)
+    return "; ".join(first.values()) + (f" (and {more} more)" if more else "")
+
+
+def verdict_lines(source: object, result: object, verification: Verification) -> list[str]:
+    """The report on one pair of models: the verdict, then a line a layer."""
+    verdict = "equal" if verification.ok else "DIFFERENT"
+    return [
+        f"{verdict}: {visible(source)} and {visible(result)}",
+        f"  stored     {visible(stored_line(verification))}",
+        f"  labels     {visible(labels_line(verification))}",
+        f"  behaviour  {visible(behaviour_line(verification))}",
+    ]
 
 
 def conversion_details(conversion: Conversion) -> list[str]:
@@ -72,14 +125,9 @@ def conversion_details(conversion: Conversion) -> list[str]:
         ]
         if facts.trailing_size:
             lines.append(f"{facts.trailing_size} bytes after the pickle were not read: only the first pickle counts")
-    behaviour = conversion.verification.behaviour if conversion.verification else None
-    if behaviour:
-        texts = {True: "equal", False: "different", None: "not compared, no codec"}[behaviour.texts_equal]
-        lines.append(
-            f"behaviour over {behaviour.lines} lines: largest difference {behaviour.largest_difference:.2g} "
-            f"(float32 rounding explains {behaviour.tolerance:.2g}), {behaviour.other_best_class} steps with "
-            f"another best class, texts {texts}, {behaviour.varying:.0%} of hidden units vary"
-        )
+    if conversion.verification:
+        lines.append(f"labels: {labels_line(conversion.verification)}")
+        lines.append(f"behaviour: {behaviour_line(conversion.verification)}")
     return lines
 
 
@@ -103,23 +151,37 @@ def conversion_json(conversion: Conversion) -> dict[str, Any]:
 
 
 def verification_json(verification: Verification) -> dict[str, Any]:
-    """The figures of a verification; numbers that JSON cannot hold become null."""
+    """All figures of a verification; numbers that JSON cannot hold become null."""
     behaviour = verification.behaviour
     return {
         "ok": verification.ok,
         "problems": list(verification.problems),
-        "data_sets": len(verification.stored),
-        "data_sets_equal": sum(check.equal for check in verification.stored),
+        "stored": [
+            {"equal": check.problem is None} | {key: _finite(value) for key, value in vars(check).items()}
+            for check in verification.stored
+        ],
+        "labels": {"count": verification.labels.count, "compared": list(verification.labels.compared)},
         "behaviour": {key: _finite(value) for key, value in vars(behaviour).items()} if behaviour else None,
     }
 
 
-def failure_json(source: object, error: BaseException) -> dict[str, Any]:
-    """The JSON object of a source that could not be converted."""
+def verdict_json(source: object, result: object, verification: Verification) -> dict[str, Any]:
+    """The JSON object of a pair of models."""
     return {
         "schema": SCHEMA,
         "source": str(source),
-        "target": None,
+        "result": str(result),
+        "status": "equal" if verification.ok else "different",
+        "verification": verification_json(verification),
+        "error": None,
+    }
+
+
+def failure_json(source: object, error: BaseException) -> dict[str, Any]:
+    """The JSON object of a source that could not be converted or verified."""
+    return {
+        "schema": SCHEMA,
+        "source": str(source),
         "status": "failed",
         "error": {"kind": type(error).__name__, "message": reason(source, error)},
     }

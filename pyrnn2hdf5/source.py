@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -47,6 +48,11 @@ OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document"),
 )
+
+BEGINNING: Final = re.compile(rb"\x80[\x02-\x05]|\(*[ic][\w.]+\n\w+\n|\(d?p\d+\n|[\]}]q")
+"""First opcodes: PROTO; INST or GLOBAL with module and name; or a container of protocol 0 or 1."""
+
+HEAD: Final = 256
 
 DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
 
@@ -160,7 +166,7 @@ class SourceStream:
     def __init__(self, name: str, file: IO[bytes], max_size: int, *, ignore_checksum: bool) -> None:
         self._name = name
         self._hashed = _HashedFile(file)
-        head = self._hashed.peek(32)
+        head = self._hashed.peek(HEAD)
         if not head:
             raise SourceError("expected a pickle, got an empty file")
         self._compression, unpack = _compression_of(head)
@@ -168,7 +174,7 @@ class SourceStream:
         unpacked = unpack(self._packed)
         self._bounded = _Bounded(unpacked, max_size, self._compression, ignore_checksum=ignore_checksum)
         self.reader = io.BufferedReader(self._bounded, CHUNK)
-        _refuse_other_formats(self.reader.peek(32)[:32])
+        _refuse_other_formats(self.reader.peek(HEAD)[:HEAD])
 
     def finish(self) -> SourceFacts:
         """Read what is left, so that checksums are checked and the whole file is hashed.
@@ -230,6 +236,15 @@ def open_source(
         raise SourceError(f"expected a file, got {what}")
     with path.open("rb", buffering=0) as file:
         yield SourceStream(path.name, cast(IO[bytes], file), limits.size, ignore_checksum=ignore_checksum)
+
+
+def is_pyrnn(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins, unpacked, as a pickle of some object does; for searching folders."""
+    try:
+        with open_source(path) as stream:
+            return bool(BEGINNING.match(stream.reader.peek(HEAD)))
+    except (SourceError, CorruptPickleError, OSError):
+        return False
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -31,12 +31,12 @@ KIND_EXT: Final = "pyrnn-bidi-ext"
 
 
 class DataSet(NamedTuple):
-    """One data set of the root: its name, symbolic shape, and the array of the model it holds."""
+    """One data set of the root: its name, symbolic shape, the array of the model it holds, and its name in words."""
 
     name: str
     shape: tuple[str, str]
     array: str
-    meaning: str
+    label: str
 
 
 def _layout() -> tuple[DataSet, ...]:
@@ -45,15 +45,12 @@ def _layout() -> tuple[DataSet, ...]:
         ("forward", ".bidilstm.0.parallel.0.lstm."),
         ("reversed", ".bidilstm.0.parallel.1.reversed.0.lstm."),
     ):
-        for weight in GATES:
-            meaning = f"{direction} LSTM {weight}: bias, input, previous output"
-            layout.append(DataSet(prefix + weight, ("Ns", "Na"), f"{direction}.{weight}", meaning))
-        for weight in PEEPHOLES:
-            meaning = f"{direction} LSTM {weight}: peephole weights"
-            layout.append(DataSet(prefix + weight, ("Ns", "1"), f"{direction}.{weight}", meaning))
-    layout.append(DataSet(".bidilstm.1.softmax.w", ("No", "1"), "W2[:, 0]", "softmax bias"))
-    layout.append(DataSet(".bidilstm.1.softmax.W", ("No", "2*Ns"), "W2[:, 1:]", "softmax weights"))
-    layout.append(DataSet("codec", ("No", "1"), "codec", "code point of each class; 0 for the blank"))
+        for weight in GATES + PEEPHOLES:
+            shape = ("Ns", "Na") if weight in GATES else ("Ns", "1")
+            layout.append(DataSet(prefix + weight, shape, f"{direction}.{weight}", f"{direction} LSTM {weight}"))
+    layout.append(DataSet(".bidilstm.1.softmax.w", ("No", "1"), "W2[:, 0]", "softmax w"))
+    layout.append(DataSet(".bidilstm.1.softmax.W", ("No", "2*Ns"), "W2[:, 1:]", "softmax W"))
+    layout.append(DataSet("codec", ("No", "1"), "codec", "codec"))
     return tuple(layout)
 
 
@@ -133,7 +130,7 @@ def _cast(entry: DataSet, values: Float64, dtype: type[np.floating[Any]]) -> NDA
     if not finite.all():
         index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), cast.shape))
         raise InvalidModelError(
-            f"weights overflow float32 (use --float64): {entry.meaning.split(':')[0]}: "
+            f"weights overflow float32 (use --float64): {entry.label}: "
             f"expected at most 3.4e38, got {values[index]:g} at {place(index)}"
         )
     return cast

@@ -17,16 +17,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .built_in_lines import SEED, built_in_lines
+from .lines import normalize_line, prepare_line, read_image, read_truth
 from .load import load_stored
 from .lstm import Float64, Network, class_probabilities, hidden_batch
 from .model import Model, arrays_of, network_of, place
-from .stored import LAYOUT, Stored
-
-SEED: Final = 2013
-LINES: Final = 3
-GLYPHS: Final = 6
-PAD: Final = 16
-"""Steps of silence at both ends of a line, as ocropy pads."""
+from .recognize import error_rate
+from .source import DEFAULT_LIMITS, Limits
+from .stored import LAYOUT, DataSet, Stored
 
 FLOAT32_ROUNDING: Final = 2.0**-24
 """Rounding to float32 moves a weight by at most this part of itself."""
@@ -46,22 +44,43 @@ class DataSetCheck:
     """One data set compared: `index`, `expected`, `got` are of the first item that differs."""
 
     name: str
+    label: str
     shape: tuple[int, ...]
     dtype: str
-    equal: bool
-    largest_difference: float | None = None
+    differing: int = 0
+    largest_difference: float = 0.0
     index: tuple[int, ...] | None = None
     expected: float | None = None
     got: float | None = None
-    problem: str | None = None
+    expected_shape: tuple[int, ...] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What differs, in words; None where the data set is equal."""
+        if self.expected_shape is not None:
+            return f"{self.label}: expected shape {self.expected_shape}, got {self.shape}"
+        if self.index is None:
+            return None
+        return f"{self.label}: {place(self.index)}: expected {self.expected:.9g}, got {self.got:.9g}"
+
+
+@dataclass(frozen=True)
+class LabelsCheck:
+    """What goes with the weights: number of labels, what both sides have, and what differs in it."""
+
+    count: int
+    compared: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Behaviour:
     """Both networks on the same lines.
 
-    `tolerance` is what float32 rounding explains for this network; `texts_equal` is None where
-    either side has no codec; `varying` is the share of hidden units that move over the lines.
+    `tolerance` is what float32 rounding explains for this network, or what the caller allows;
+    `texts_equal` is None where either side has no codec; `varying` is the share of hidden units
+    that move over the lines; `error_rates` are the character error rates of source and result where
+    the truth was given.
     """
 
     lines: int
@@ -71,6 +90,26 @@ class Behaviour:
     other_best_class: int
     texts_equal: bool | None
     varying: float
+    error_rates: tuple[float, float] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the networks do not behave alike; None where they do."""
+        if self.largest_difference <= self.tolerance:
+            return None
+        return (
+            f"expected class probabilities within {self.tolerance:.2g}, "
+            f"got a difference of {self.largest_difference:.2g}, "
+            f"{self.other_best_class} of {self.steps} steps with another best class"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A real line: the network's input (T, Ni), and the text it shows where that is known."""
+
+    xs: Float64
+    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,20 +117,16 @@ class Verification:
     """Facts only; `problems` says in words what differs, and is empty for equal models."""
 
     stored: tuple[DataSetCheck, ...]
-    labels: tuple[str, ...]
+    labels: LabelsCheck
     behaviour: Behaviour | None
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What differs, layer by layer, one sentence each."""
-        said = [check.problem for check in self.stored if check.problem]
-        said.extend(self.labels)
-        behaviour = self.behaviour
-        if behaviour and not behaviour.largest_difference <= behaviour.tolerance:
-            said.append(
-                f"behaviour: expected class probabilities within {behaviour.tolerance:.2g}, which float32 rounding "
-                f"explains, got a difference of {behaviour.largest_difference:.2g}"
-            )
+        """What differs, one sentence each, beginning with its layer."""
+        said = [f"stored: {check.problem}" for check in self.stored if check.problem]
+        said += [f"labels: {problem}" for problem in self.labels.problems]
+        if self.behaviour and self.behaviour.problem:
+            said.append(f"behaviour: {self.behaviour.problem}")
         return tuple(said)
 
     @property
@@ -100,92 +135,134 @@ class Verification:
         return not self.problems
 
 
-def verify(source: str | os.PathLike[str], result: str | os.PathLike[str]) -> Verification:
+def verify(
+    source: str | os.PathLike[str],
+    result: str | os.PathLike[str],
+    *,
+    images: Sequence[str | os.PathLike[str]] = (),
+    tolerance: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Verification:
     """Compare two model files, pyrnn or HDF5 on either side.
 
-    Raises `OSError` or a `Pyrnn2Hdf5Error` where either cannot be read as a model.
+    `images` are line images to run both on besides the built-in lines (extra `[ocr]`), dewarped by
+    the line normalizer of the source; a `*.gt.txt` beside one is its truth. `tolerance` is the
+    largest difference of a class probability; by default what rounding to float32 explains.
+    Raises `OSError` or a `Pyrnn2Hdf5Error` where a model or an image cannot be read.
     """
-    expected, source_model = load_stored(source)
-    got, result_model = load_stored(result)
-    return compare(expected, got, source_model, result_model)
+    expected, source_model = load_stored(source, limits=limits)
+    got, result_model = load_stored(result, limits=limits)
+    normalizer = source_model.line_normalizer or result_model.line_normalizer
+    lines = [
+        Line(prepare_line(normalize_line(read_image(image), normalizer, source_model.Ni)), read_truth(image))
+        for image in images
+    ]
+    return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
 
 
-def compare(expected: Stored, got: Stored, source: Model, result: Model) -> Verification:
-    """Compare two models: their stored forms, their labels and what they do."""
-    stored = tuple(compare_data_set(entry.name, expected.data[entry.name], got.data[entry.name]) for entry in LAYOUT)
-    return Verification(stored, compare_labels(source, result), compare_behaviour(source, result))
+def compare(
+    expected: Stored,
+    got: Stored,
+    source: Model,
+    result: Model,
+    *,
+    lines: Sequence[Line] = (),
+    tolerance: float | None = None,
+) -> Verification:
+    """Compare two models: their stored forms, their labels, and what they do on the built-in and more lines."""
+    stored = tuple(compare_data_set(entry, expected.data[entry.name], got.data[entry.name]) for entry in LAYOUT)
+    behaviour = compare_behaviour(source, result, lines=lines, tolerance=tolerance)
+    return Verification(stored, compare_labels(source, result), behaviour)
 
 
-def compare_data_set(name: str, expected: NDArray[Any], got: NDArray[Any]) -> DataSetCheck:
+def compare_data_set(entry: DataSet, expected: NDArray[Any], got: NDArray[Any]) -> DataSetCheck:
     """Compare one data set bit for bit, after casting both to the coarser of their types."""
     shape, dtype = got.shape, str(got.dtype)
-    short = name.removeprefix(".bidilstm.")
     if expected.shape != shape:
-        problem = f"stored: {short}: expected shape {expected.shape}, got {shape}"
-        return DataSetCheck(name, shape, dtype, False, problem=problem)
+        return DataSetCheck(entry.name, entry.label, shape, dtype, got.size, expected_shape=expected.shape)
     coarser = np.float32 if 4 in (expected.dtype.itemsize, got.dtype.itemsize) else np.float64
     bits = np.uint32 if coarser is np.float32 else np.uint64
     with np.errstate(over="ignore", under="ignore"):
         left = np.ascontiguousarray(expected, coarser)
         right = np.ascontiguousarray(got, coarser)
     differs = left.view(bits) != right.view(bits)
-    if not differs.any():
-        return DataSetCheck(name, shape, dtype, True, largest_difference=0.0)
+    count = int(np.count_nonzero(differs))
+    if not count:
+        return DataSetCheck(entry.name, entry.label, shape, dtype)
     index = tuple(int(i) for i in np.unravel_index(int(differs.argmax()), shape))
-    largest = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
-    problem = f"stored: {short}: {place(index)}: expected {left[index]:.9g}, got {right[index]:.9g}"
-    return DataSetCheck(name, shape, dtype, False, largest, index, float(left[index]), float(right[index]), problem)
+    with np.errstate(invalid="ignore"):
+        largest = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
+    return DataSetCheck(
+        entry.name, entry.label, shape, dtype, count, largest, index, float(left[index]), float(right[index])
+    )
 
 
-def compare_labels(source: Model, result: Model) -> tuple[str, ...]:
-    """What differs in codec, line normalizer and training record, where both sides have one."""
-    said = []
+def compare_labels(source: Model, result: Model) -> LabelsCheck:
+    """Compare codec, line normalizer and training record, the latter two where both sides have one."""
+    compared, problems = ["codec"], []
     expected, got = source.codec, result.codec
-    if (expected is None) != (got is None):
-        names = {True: "no codec", False: "a codec"}
-        said.append(f"labels: expected {names[expected is None]}, got {names[got is None]}")
-    elif expected is not None and got is not None and expected != got:
-        pairs = enumerate(zip(expected.labels, got.labels, strict=False))
-        first = next(((code, pair) for code, pair in pairs if pair[0] != pair[1]), None)
-        if first:
-            said.append(f"labels: code {first[0]}: expected {first[1][0]!r}, got {first[1][1]!r}")
-        else:
-            said.append(f"labels: expected {len(expected.labels)} codes, got {len(got.labels)}")
-    if source.line_normalizer and result.line_normalizer and source.line_normalizer != result.line_normalizer:
-        said.append(f"labels: expected {source.line_normalizer}, got {result.line_normalizer}")
+    if expected is None or got is None:
+        if expected is not got:
+            names = {True: "no codec", False: "a codec"}
+            problems.append(f"expected {names[expected is None]}, got {names[got is None]}")
+    elif len(expected.labels) != len(got.labels):
+        problems.append(f"expected {len(expected.labels)} codes, got {len(got.labels)}")
+    else:
+        differing = [code for code, label in enumerate(expected.labels) if label != got.labels[code]]
+        problems.extend(
+            f"code {code}: expected {expected.labels[code]!r}, got {got.labels[code]!r}" for code in differing[:3]
+        )
+        if len(differing) > 3:
+            problems.append(f"{len(differing) - 3} more labels differ")
+    if source.line_normalizer and result.line_normalizer:
+        compared.append("line normalizer")
+        if source.line_normalizer != result.line_normalizer:
+            problems.append(f"line normalizer: expected {source.line_normalizer}, got {result.line_normalizer}")
     if source.training and result.training:
+        compared.append("training record")
         for name, value in vars(source.training).items():
             if not np.array_equal(value, getattr(result.training, name)):
-                said.append(f"labels: the training record differs in {name}")
-    return tuple(said)
+                problems.append(f"training record: {name} differs")
+    return LabelsCheck(0 if expected is None else len(expected.labels), tuple(compared), tuple(problems))
 
 
-def compare_behaviour(source: Model, result: Model) -> Behaviour | None:
-    """Run both networks over the built-in lines; None where their shapes differ."""
+def compare_behaviour(
+    source: Model, result: Model, *, lines: Sequence[Line] = (), tolerance: float | None = None
+) -> Behaviour | None:
+    """Run both networks over the built-in and the given lines; None where their shapes differ."""
     a, b = source.network, result.network
     if (a.forward_lstm.dims, a.softmax.No) != (b.forward_lstm.dims, b.softmax.No):
         return None
-    lines = built_in_lines(source.Ni)
-    networks = (a, b, perturbed(a))
-    hidden = hidden_batch(networks, lines)
-    expected, got, moved = (
+    inputs = [*built_in_lines(source.Ni), *(line.xs for line in lines)]
+    networks = [a, b] if tolerance is not None else [a, b, perturbed(a)]
+    hidden = hidden_batch(networks, inputs)
+    outputs = [
         [class_probabilities(network, h) for h in per_line] for network, per_line in zip(networks, hidden, strict=True)
-    )
-    varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
-    explained = max(_largest_difference(expected, moved) * MARGIN, FLOOR)
-    texts_equal = None
+    ]
+    expected, got = outputs[:2]
+    if tolerance is None:
+        tolerance = max(_largest_difference(expected, outputs[2]) * MARGIN, FLOOR)
+    texts_equal = error_rates = None
     if source.codec and result.codec:
-        texts_equal = all(source.decode(x) == result.decode(y) for x, y in zip(expected, got, strict=True))
+        texts, others = [source.decode(x) for x in expected], [result.decode(x) for x in got]
+        texts_equal = texts == others
+        known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
+        if known:
+            truth = [text for _, text in known]
+            left, right = ([read[i] for i, _ in known] for read in (texts, others))
+            error_rates = error_rate(left, truth), error_rate(right, truth)
+    varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
     return Behaviour(
-        lines=len(lines),
-        steps=sum(map(len, lines)),
+        lines=len(inputs),
+        steps=sum(map(len, inputs)),
         largest_difference=_largest_difference(expected, got),
-        tolerance=explained,
+        tolerance=tolerance,
         other_best_class=sum(
             int(np.count_nonzero(x.argmax(1) != y.argmax(1))) for x, y in zip(expected, got, strict=True)
         ),
         texts_equal=texts_equal,
         varying=float(np.mean(np.any(varying, axis=0))),
+        error_rates=error_rates,
     )
 
 
@@ -202,42 +279,3 @@ def perturbed(network: Network) -> Network:
         arrays[name] = values * (1.0 + FLOAT32_ROUNDING * signs)
     Ni, Ns, _ = network.forward_lstm.dims
     return network_of(arrays, Ni, Ns, network.softmax.No)
-
-
-def built_in_lines(Ni: int) -> list[Float64]:
-    """Lines of made-up glyphs as a network sees them: float64 (T, Ni) in 0..1, ink is 1.
-
-    Stems, bars, bowls and dots of a pen between baseline and ascender, word gaps, soft edges, and
-    silence at both ends. The same on every machine: `RandomState` promises its stream.
-    """
-    random = np.random.RandomState(SEED)
-    return [_line_of_glyphs(random, Ni) for _ in range(LINES)]
-
-
-def _line_of_glyphs(random: np.random.RandomState, Ni: int) -> Float64:
-    pen = max(2, Ni // 12)
-    top, x_height, base, bottom = (round(share * (Ni - 1)) for share in (0.12, 0.35, 0.72, 0.92))
-    columns: list[Float64] = [np.zeros((PAD, Ni))]
-    for _ in range(GLYPHS):
-        width = pen * int(random.randint(2, 6))
-        glyph = np.zeros((width + 2 * pen, Ni))
-        upper = top if random.randint(3) == 0 else x_height
-        lower = bottom if random.randint(5) == 0 else base
-        if random.randint(4):
-            glyph[pen : 2 * pen, upper : lower + 1] = 1.0
-        if random.randint(2):
-            glyph[width : width + pen, x_height : base + 1] = 1.0
-        for row in (x_height, (x_height + base) // 2, base):
-            if random.randint(2):
-                glyph[pen : width + pen, row : row + pen] = 1.0
-        if random.randint(4) == 0:
-            glyph[width // 2 : width // 2 + pen, top : top + pen] = 1.0
-        columns.append(glyph)
-        if random.randint(4) == 0:
-            columns.append(np.zeros((4 * pen, Ni)))
-    columns.append(np.zeros((PAD, Ni)))
-    line = np.concatenate(columns)
-    # Soft edges along the line, as scaling leaves them; the silence stays silent.
-    soft = line.copy()
-    soft[1:-1] = (line[:-2] + 2.0 * line[1:-1] + line[2:]) / 4.0
-    return soft

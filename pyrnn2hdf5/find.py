@@ -1,0 +1,77 @@
+"""Which files of a folder are models, and which result belongs to which source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import Hdf5LayoutError
+from .hdf5 import read_source
+from .load import is_hdf5
+from .names import default_target
+from .source import is_pyrnn, sha256_of
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and the result that belongs to it; None where none was found."""
+
+    source: Path
+    result: Path | None
+
+
+def pyrnn_files(folder: Path) -> list[Path]:
+    """The pyrnn files below a folder, told by content, in the order of their names."""
+    return [path for path in _files(folder) if is_pyrnn(path)]
+
+
+def hdf5_files(folder: Path) -> list[Path]:
+    """The HDF5 files below a folder, told by content, in the order of their names."""
+    return [path for path in _files(folder) if is_hdf5(path)]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Regular files below a folder, sorted; links are followed only to places within it."""
+    root = folder.resolve()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(place) / name
+            if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root)):
+                yield path
+
+
+def pairs(sources: Path, results: Path) -> tuple[list[Pair], list[Path]]:
+    """Pairs of two folders (or of one, given twice), and the results that belong to no source.
+
+    A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
+    none, as kraken writes them, belongs to the source after which it is named.
+    """
+    found = hdf5_files(results)
+    recorded = {path: _recorded(path) for path in found}
+    by_sha256: dict[str, Path] = {}
+    for path, sha256 in recorded.items():
+        if sha256:
+            by_sha256.setdefault(sha256, path)
+    paired = []
+    for source in pyrnn_files(sources):
+        named = default_target(results / source.relative_to(sources))
+        sha256 = sha256_of(source)
+        if recorded.get(named) == sha256:
+            result: Path | None = named
+        else:
+            # A named result of another source is still what a user would take for this one.
+            result = by_sha256.get(sha256) or (named if named in recorded else None)
+        paired.append(Pair(source, result))
+    used = {pair.result for pair in paired}
+    return paired, [path for path in found if path not in used]
+
+
+def _recorded(path: Path) -> str | None:
+    try:
+        source = read_source(path)
+    except (Hdf5LayoutError, OSError):
+        return None
+    return source.sha256 if source else None

@@ -1,0 +1,113 @@
+"""Line images against what ocropy made of them."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
+from pyrnn2hdf5.lines import normalize_line, prepare_line, read_image, read_truth
+from pyrnn2hdf5.load import load_any
+from pyrnn2hdf5.recognize import edit_distance, error_rate
+
+from .conftest import LINES, MODELS, SHARED, prepared
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_lines_are_dewarped_as_ocropy_does(number: int) -> None:
+    model = load_any(MODELS / "digits.pyrnn.gz")
+    expected = np.load(LINES / f"line-{number}.line.npy")
+    line = normalize_line(read_image(LINES / f"line-{number}.png"), model.line_normalizer, model.Ni)
+    assert (line.shape, line.dtype) == (expected.shape, expected.dtype)
+    # Another SciPy may shift single columns by a pixel.
+    assert (np.abs(line - expected).max(axis=0) > 1e-6).mean() < 0.05
+    assert prepare_line(expected).tobytes() == prepared(expected).tobytes()
+    text = model.predict_string(prepare_line(line))
+    assert text == (LINES / f"line-{number}.ocropy.txt").read_text("utf-8").rstrip("\n")
+    assert text == read_truth(LINES / f"line-{number}.png")
+
+
+@pytest.mark.real
+def test_real_images_are_read_as_well_as_by_ocropy() -> None:
+    model = load_any(SHARED / "real" / "fraktur-jze.pyrnn.gz")
+    texts, ocropys, truths = [], [], []
+    for path in sorted((SHARED / "real" / "lines").glob("*.png")):
+        texts.append(model.predict_string(prepare_line(normalize_line(read_image(path), model.line_normalizer, 48))))
+        ocropys.append(path.with_name(path.name.split(".")[0] + ".ocropy.txt").read_text("utf-8").rstrip("\n"))
+        truths.append(read_truth(path) or "")
+    assert sum(map(str.__eq__, texts, ocropys)) >= 11
+    assert error_rate(texts, truths) <= error_rate(ocropys, truths)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_images_of_every_mode_are_grey_in_0_to_1(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("m.tif" if mode in ("CMYK", "I;16", "I", "F") else "m.png")
+    grey = np.full((4, 6), 255, np.uint8)
+    grey[1:3, 2:4] = 0
+    if mode in ("I;16", "I"):
+        image = Image.fromarray(grey.astype(np.uint16) * 257).convert(mode)
+    elif mode == "F":
+        image = Image.fromarray(grey.astype(np.float32) / 255)
+    else:
+        image = Image.fromarray(grey).convert("RGB" if mode == "CMYK" else mode).convert(mode)
+    image.save(path)
+    values = read_image(path)
+    assert values.tolist() == (grey / 255).tolist()
+
+
+def test_colour_is_the_mean_of_its_channels_and_transparency_is_paper(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2), (30, 60, 90)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png") == pytest.approx(np.full((2, 2), 60 / 255))
+    Image.new("RGBA", (2, 2), (0, 0, 0, 0)).save(tmp_path / "b.png")
+    assert read_image(tmp_path / "b.png").tolist() == [[1.0] * 2] * 2
+
+
+@pytest.mark.parametrize(
+    "image", [np.ones((20, 30)), np.zeros((20, 30)), np.zeros((0, 5)), np.ones(7), np.ones((1, 9))]
+)
+def test_what_is_no_line_is_refused(image: Any) -> None:
+    with pytest.raises(InvalidInputError, match="line image: expected"):
+        normalize_line(image, None, 32)
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name in ("PIL", "scipy"):
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"need Pillow: install it with `pip install 'pyrnn2hdf5\[ocr\]'`"):
+        read_image(LINES / "line-0.png")
+    with pytest.raises(MissingExtraError, match="line images need SciPy"):
+        normalize_line(np.eye(9), None, 32)
+
+
+def by_definition(left: str, right: str) -> int:
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        above, row = row, [i]
+        for j, b in enumerate(right, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
+    return row[-1]
+
+
+@given(st.text("ab\u0301", max_size=8), st.text("ab\u0301", max_size=8))
+def test_edit_distance(left: str, right: str) -> None:
+    assert edit_distance(left, right) == by_definition(left, right)
+
+
+def test_error_rate() -> None:
+    assert error_rate(["kitten"], ["sitting"]) == 3 / 7
+    assert error_rate(["a\u0301"], ["\u00e1"]) == 0
+    assert error_rate([""], [""]) == 0
+    assert error_rate(["ab", "c"], ["ab", "d"]) == 1 / 3
