@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,6 +25,19 @@ ROUNDS = 7
 PYTHON27 = os.environ.get("PYTHON27", "")
 ONE_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 PEER = {**ONE_THREAD, "PYTHONPATH": str(ROOT / ".py27")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case: medians of both sides, and of the ratio ours / theirs."""
+
+    case: str
+    unit: str
+    peer: str
+    goal: str
+    ours: float
+    theirs: float
+    ratio: float
 
 
 def models() -> tuple[Path, list[Path]]:
@@ -66,13 +80,10 @@ def in_turn(ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float
 def main() -> None:
     model, lines = models()
     names = [str(path) for path in lines]
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
 
     def row(case: str, unit: str, peer: str, goal: str, figures: tuple[float, float, float]) -> None:
-        ours, theirs, ratio = figures
-        rows.append(
-            {"case": case, "unit": unit, "peer": peer, "ours": ours, "theirs": theirs, "ratio": ratio, "goal": goal}
-        )
+        rows.append(Row(case, unit, peer, goal, *figures))
 
     with tempfile.TemporaryDirectory() as folder:
         target = f"{folder}/x.hdf5"
@@ -93,12 +104,10 @@ def main() -> None:
     print("| case | ours | peer | ratio | goal |")
     print("|---|---|---|---|---|")
     for r in rows:
-        print(
-            f"| {r['case']} | {r['ours']:.3g} {r['unit']} | {r['peer']}: {r['theirs']:.3g} | {r['ratio']:.2f} | {r['goal']} |"
-        )
+        print(f"| {r.case} | {r.ours:.3g} {r.unit} | {r.peer}: {r.theirs:.3g} | {r.ratio:.2f} | {r.goal} |")
     report = ROOT / "build" / "bench.json"
     report.parent.mkdir(exist_ok=True)
-    report.write_text(json.dumps(rows, indent=1) + "\n")
+    report.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 main()
