@@ -67,8 +67,9 @@ def convert(
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum)
     stored = store(model, float64=float64, compress=compress)
+    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(to_bytes(stored))
+        temporary.write_bytes(content)
         try:
             verification = verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:
@@ -137,6 +138,8 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
     path = default_target(source) if target is None else Path(target)
     if target is not None and path.is_dir():
         path = path / default_target(source).name
+    if path.exists() and not path.is_file():
+        raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
     if path.exists() and path.samefile(source):
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     return path

@@ -56,6 +56,13 @@ class TargetExistsError(Pyrnn2Hdf5Error):
     """The target is there already and does not come from this source."""
 
 
+class TargetConflictError(Pyrnn2Hdf5Error):
+    """Two sources would be converted to one target."""
+
+    def __init__(self, first: object, second: object, target: object) -> None:
+        super().__init__(f"{first} and {second}: expected a target for each, both would be {target}")
+
+
 class MissingExtraError(Pyrnn2Hdf5Error):
     """Line images need a package of the extra `[ocr]`."""
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from .errors import Hdf5LayoutError
 from .hdf5 import read_source
 from .load import is_hdf5
 from .names import default_target
 from .source import is_pyrnn, sha256_of
+
+PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,11 @@ class Pair:
 
 
 def pyrnn_files(folder: Path) -> list[Path]:
-    """The pyrnn files below a folder, told by content, in the order of their names."""
-    return [path for path in _files(folder) if is_pyrnn(path)]
+    """The pyrnn files below a folder, in the order of their names.
+
+    They are told by content; a file with a name of theirs counts too, so that a broken one is told.
+    """
+    return [path for path in _files(folder) if PYRNN_NAME.search(path.name) or is_pyrnn(path)]
 
 
 def hdf5_files(folder: Path) -> list[Path]:

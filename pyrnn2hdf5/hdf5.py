@@ -25,6 +25,7 @@ All but `format_version` MAY be missing; a reader MUST refuse a higher format ve
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -45,8 +46,11 @@ FORMAT_VERSION: Final = 1
 LIBVER: Final = ("earliest", "v108")
 """Bounds on the HDF5 file format, so that HDF5 1.8 reads what any later version wrote."""
 
-MAX_BYTES: Final = 256 * 2**20
+MAX_BYTES: Final = 128 * 2**20
 """Most bytes the data sets of one file may unpack to; the largest real model has 4 million."""
+
+MAX_ROWS: Final = 1000
+"""Most rows of the training history."""
 
 FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
@@ -123,7 +127,7 @@ def read(path: str | os.PathLike[str]) -> Stored:
     Raises `OSError` where the system refuses the path, `Hdf5LayoutError` for anything else.
     """
     # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
-    with Path(path).open("rb") as stream:
+    with _open(path) as stream:
         return _read_stream(stream, _read)
 
 
@@ -132,8 +136,15 @@ def read_source(path: str | os.PathLike[str]) -> Source | None:
 
     Raises `OSError` or `Hdf5LayoutError`.
     """
-    with Path(path).open("rb") as stream:
+    with _open(path) as stream:
         return _read_stream(stream, _read_source_of_file)
+
+
+def _open(path: str | os.PathLike[str]) -> IO[bytes]:
+    # Looked at before it is opened: opening a FIFO would wait for a writer.
+    if Path(path).exists() and not Path(path).is_file():
+        raise Hdf5LayoutError("expected an HDF5 file, got a folder, device or pipe")
+    return Path(path).open("rb")
 
 
 def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
@@ -186,7 +197,7 @@ def _extra_group(file: Any) -> Any:
     return group
 
 
-def _look(group: Any, name: str, kinds: str = "f", rank: int = 2) -> Any:
+def _look(group: Any, name: str, kinds: str = "f", rank: int = 2, rows: int | None = None) -> Any:
     """A data set that is safe to read: a hard link, plain storage in this very file, known filters."""
     link = group.get(name, getlink=True)
     if link is None:
@@ -196,10 +207,14 @@ def _look(group: Any, name: str, kinds: str = "f", rank: int = 2) -> Any:
         raise Hdf5LayoutError(f"{name}: expected a data set, got {type(dataset or link).__name__}")
     if dataset.shape is None or len(dataset.shape) != rank:
         raise Hdf5LayoutError(f"{name}: expected rank {rank}, got shape {dataset.shape}")
-    if dataset.dtype.kind not in kinds or (dataset.dtype.itemsize > 8 and kinds != "S"):
+    sizes = (4, 8) if kinds == "f" else (1, 2, 4, 8)
+    if dataset.dtype.kind not in kinds or (dataset.dtype.itemsize not in sizes and kinds != "S"):
         raise Hdf5LayoutError(f"{name}: expected plain numbers of kind {kinds}, got {dataset.dtype}")
-    if dataset.nbytes > MAX_BYTES:
-        raise Hdf5LayoutError(f"{name}: expected at most {MAX_BYTES} bytes, got {dataset.nbytes}")
+    if rows is not None and dataset.shape[0] > rows:
+        raise Hdf5LayoutError(f"{name}: expected at most {rows} rows, got {dataset.shape[0]}")
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if max(dataset.nbytes, chunk) > MAX_BYTES:
+        raise Hdf5LayoutError(f"{name}: expected at most {MAX_BYTES} bytes, got {max(dataset.nbytes, chunk)}")
     properties = dataset.id.get_create_plist()
     filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
     if dataset.is_virtual or dataset.external or not filters <= FILTERS:
@@ -212,12 +227,12 @@ def _read_extra(root: Stored, group: Any) -> Stored:
     if version is None or not 1 <= version <= FORMAT_VERSION:
         raise Hdf5LayoutError(f"format_version: expected 1 to {FORMAT_VERSION}, got {version}")
     No = len(root.data["codec"])
-    labels = _read_strings(group, "labels", MAX_LABEL * 4)
+    labels = _read_strings(group, "labels", MAX_LABEL * 4, No)
     if labels is not None and len(labels) != No:
         raise Hdf5LayoutError(f"labels: expected {No}, got {len(labels)}")
     permutation = None
     if "permutation" in group:
-        permutation = tuple(_look(group, "permutation", "i", 1)[()].tolist())
+        permutation = tuple(_look(group, "permutation", "i", 1, No)[()].tolist())
         if sorted(permutation) != list(range(No)):
             raise Hdf5LayoutError(f"permutation: expected the numbers 0 to {No - 1}, each once")
     return replace(
@@ -261,13 +276,13 @@ def _read_training(group: Any) -> TrainingRecord | None:
     lines = _read_integer(group, "lines")
     if lines is None:
         return None
-    error = _look(group, "error", "f", 1)[()] if "error" in group else np.empty(0)
+    error = _look(group, "error", "f", 1, MAX_ROWS)[()] if "error" in group else np.empty(0)
     errors = np.empty((0, 2), np.int64)
     if "character_errors" in group:
-        errors = _look(group, "character_errors", "i")[()]
+        errors = _look(group, "character_errors", "i", rows=MAX_ROWS)[()]
         if errors.shape[1] != 2:
             raise Hdf5LayoutError(f"character_errors: expected shape (n, 2), got {errors.shape}")
-    commands = _read_strings(group, "commands", 2**16) or ()
+    commands = _read_strings(group, "commands", 2**16, MAX_ROWS) or ()
     return TrainingRecord(
         last_trial=_read_integer(group, "last_trial"),
         commands=tuple(command or "" for command in commands),
@@ -307,11 +322,11 @@ def _read_string(group: Any, name: str) -> str | None:
     return text
 
 
-def _read_strings(group: Any, name: str, longest: int) -> tuple[str | None, ...] | None:
+def _read_strings(group: Any, name: str, longest: int, rows: int) -> tuple[str | None, ...] | None:
     if name not in group:
         return None
-    texts = _look(group, name, "S", 1)
-    lengths = _look(group, f"{name}_bytes", "i", 1)
+    texts = _look(group, name, "S", 1, rows)
+    lengths = _look(group, f"{name}_bytes", "i", 1, rows)
     size = texts.dtype.itemsize
     if size > longest or texts.shape != lengths.shape:
         raise Hdf5LayoutError(f"{name}: expected strings of at most {longest} bytes and a length for each")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from .atomic import new_file
 from .render import visible
 
 
@@ -21,8 +19,8 @@ class Case:
     error: str | None = None
 
 
-def write_junit(path: Path, suite: str, cases: Sequence[Case]) -> None:
-    """Write one test suite, replacing an older report. Raises `OSError`."""
+def junit(suite: str, cases: Sequence[Case]) -> str:
+    """One test suite as XML."""
     root = ET.Element("testsuites")
     element = ET.SubElement(
         root,
@@ -39,5 +37,4 @@ def write_junit(path: Path, suite: str, cases: Sequence[Case]) -> None:
             if message is not None:
                 ET.SubElement(test, kind, message=visible(message))
     ET.indent(root)
-    with new_file(path, force=True) as temporary:
-        temporary.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

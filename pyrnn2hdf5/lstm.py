@@ -84,7 +84,10 @@ def forward_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> li
 
 
 def _line(line: ArrayLike, Ni: int) -> Float64:
-    xs = np.asarray(line, dtype=np.float64)
+    try:
+        xs = np.asarray(line, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"line: expected numbers of shape (T, {Ni}): {error}") from error
     if xs.ndim != 2 or xs.shape[1] != Ni:
         raise InvalidInputError(f"line: expected shape (T, {Ni}), got {xs.shape}")
     return xs

@@ -15,8 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import InvalidModelError
 from .lstm import GATES, LSTM, PEEPHOLES, THRESHOLD, Float64, Network, Softmax, decode_classes, forward_batch
 
-MAX_CLASSES: Final = 200_000
-"""Most classes a model may have; Unicode itself has about 150,000 characters."""
+MAX_CLASSES: Final = 50_000
+"""Most classes a model may have. The largest real one seen has 550; a full CJK codec has 30,000."""
+
+MAX_INPUTS: Final = 2_000
+"""Greatest line height in pixels; real ones have 24 to 120."""
+
+MAX_HIDDEN: Final = 5_000
+"""Most hidden units of one direction; real ones have up to 800."""
 
 MAX_LABEL: Final = 256
 """Longest label in code points. Real ones have one, forks with graphemes up to a handful."""
@@ -149,8 +155,10 @@ def _check_network(network: Network, Ni: int, No: int) -> None:
 
 def _check_lstm(name: str, lstm: LSTM) -> None:
     Ni, Ns, Na = lstm.dims
-    if Ni < 1 or Ns < 1 or Na != 1 + Ni + Ns:
-        raise InvalidModelError(f"{name} dims: expected (Ni, Ns, 1 + Ni + Ns), all positive, got {lstm.dims}")
+    if not (1 <= Ni <= MAX_INPUTS and 1 <= Ns <= MAX_HIDDEN and Na == 1 + Ni + Ns):
+        raise InvalidModelError(
+            f"{name} dims: expected (Ni, Ns, 1 + Ni + Ns), at most {MAX_INPUTS} and {MAX_HIDDEN}, got {lstm.dims}"
+        )
     for weight in GATES:
         check_weight(f"{name} {weight}", getattr(lstm, weight), (Ns, Na))
     for weight in PEEPHOLES:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import re
 from typing import Any, Final, cast
 
 import numpy as np
@@ -23,13 +25,14 @@ from .model import (
 )
 from .sandbox import bounded
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
-from .stubs import ArrayStub, FunctionStub, ObjectStub
+from .stubs import ArrayStub, FunctionStub, ObjectStub, StubType
 from .training import training_record
 from .unpickle import unpickle
 
 CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
 """What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
 
+PARAMETER_NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
 MAX_PARAMETERS: Final = 32
 MAX_TEXT: Final = 1000
 EXACT_INTEGER: Final = 2**53
@@ -103,6 +106,8 @@ def _describe(value: object) -> str:
         return value.path
     if isinstance(value, ArrayStub):
         return "an array"
+    if isinstance(value, StubType):
+        return f"the name {getattr(value, 'path', value.__name__)}"
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
@@ -129,7 +134,11 @@ def _place_in_container(root: object) -> str:
         for key, value in itertools.islice(items, 10_000)
         if isinstance(value, ObjectStub) and type(value).__name__ == "SeqRecognizer"
     ]
-    if len(found) != 1 or type(found[0]) not in (int, str, bytes):
+    if (
+        len(found) != 1
+        or type(found[0]) not in (int, str, bytes)
+        or (type(found[0]) is int and found[0] > EXACT_INTEGER)
+    ):
         return ""
     return f" that holds one at [{found[0]!r:.60}]: pickle that item alone"
 
@@ -208,6 +217,8 @@ def _dims(name: str, value: object, WGI: Float64) -> tuple[int, int]:
     if value is None and WGI.ndim == 2:
         Ns, Na = WGI.shape
         return Na - 1 - Ns, Ns
+    if isinstance(value, ArrayStub) and value.values is not None and value.values.ndim == 1:
+        value = value.values.tolist()
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise InvalidModelError(f"{name} dims: expected (Ni, Ns, Na), got {_describe(value)}")
     Ni, Ns, Na = (_integer(f"{name} dims", item, 0) for item in value)
@@ -228,6 +239,8 @@ def _integer(name: str, value: object, default: int) -> int:
 
 
 def _codec(value: object, No: int) -> Codec | None:
+    if not 1 <= No <= MAX_CLASSES:
+        raise InvalidModelError(f"No: expected 1 to {MAX_CLASSES} classes, got {No}")
     if value is None:
         return None
     codec = _part("codec", value, "Codec")
@@ -271,7 +284,8 @@ def _line_normalizer(value: object, notes: list[str]) -> LineNormalizer | None:
         return None
     kind = type(value).__name__
     names = CENTER_PARAMETERS if kind == "CenterNormalizer" else tuple(value.state)[:MAX_PARAMETERS]
-    parameters = {name: _parameter(value.get(name)) for name in names}
+    # Names become names of HDF5 attributes.
+    parameters = {name: _parameter(value.get(name)) for name in names if PARAMETER_NAME.fullmatch(name)}
     return LineNormalizer(kind, tuple(sorted((name, p) for name, p in parameters.items() if p is not None)))
 
 
@@ -286,8 +300,11 @@ def _parameter(value: object) -> Parameter | None:
         # An HDF5 string ends at a NUL.
         return value[:MAX_TEXT] if "\0" not in value else None
     if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_PARAMETERS and set(map(type, value)) <= {int, float}:
-        return tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else None
-    return value if type(value) in (bool, float) else None  # type: ignore[return-value]
+        numbers = tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else (math.nan,)
+        return numbers if all(map(math.isfinite, numbers)) else None
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    return value if type(value) is bool else None
 
 
 def _function_name(value: object) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -128,6 +129,26 @@ def conversion_details(conversion: Conversion) -> list[str]:
     if conversion.verification:
         lines.append(f"labels: {labels_line(conversion.verification)}")
         lines.append(f"behaviour: {behaviour_line(conversion.verification)}")
+    return lines
+
+
+STATUSES: Final = ("converted", "up to date", "duplicate", "refused", "failed")
+
+
+def summary_table(records: Sequence[dict[str, Any]], total: int, seconds: float) -> list[str]:
+    """How many models ended how, with the bytes before and after, and the time."""
+    lines = []
+    for status in STATUSES:
+        of_status = [record for record in records if record["status"] == status]
+        line = f"{status:<10} {len(of_status):>6}"
+        if status == "converted" and of_status:
+            before = sum(record["source_size"] for record in of_status)
+            after = sum(record["target_size"] for record in of_status)
+            line += f"   {size(before)} -> {size(after)}"
+        lines.append(line)
+    if len(records) < total:
+        lines.append(f"{'not done':<10} {total - len(records):>6}")
+    lines.append(f"{'total':<10} {total:>6}   {seconds:.1f} s")
     return lines
 
 

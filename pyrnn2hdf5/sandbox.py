@@ -12,31 +12,24 @@ bounds; on macOS the memory limit does not cover all allocations. What is refuse
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import json
 import os
-import select
-import signal
 import struct
-import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import numpy as np
 
-from . import errors
+from . import child, errors
 from .errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error
 from .model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
 from .source import Limits, SourceFacts
 
-POSIX: Final = hasattr(os, "fork")
-if POSIX:
+if child.POSIX:
     import resource
 
 Loaded = tuple[Model, SourceFacts]
-CHUNK: Final = 2**20
 HEADER: Final = struct.Struct("<Q")
 
 
@@ -45,65 +38,16 @@ def bounded(load: Callable[[], Loaded], limits: Limits) -> Loaded:
 
     Raises `LoadLimitError` where a limit is met, `CorruptPickleError` where the child crashes.
     """
-    if not POSIX:
+    if not child.POSIX:
         return load()
-    message, status = _in_child(lambda: _run(load, limits), limits.seconds)
-    if message is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+    ending = child.run(lambda: _run(load, limits), limits.seconds)
+    if ending.timed_out or ending.signal_name == "SIGXCPU":
         raise LoadLimitError("time", f"{limits.seconds:g} s", "--max-seconds")
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        raise CorruptPickleError(f"loading ended by {name}: the pickle nests too deep or is made to crash a reader")
-    return _decode(message)
-
-
-def _in_child(work: Callable[[], bytes], seconds: float) -> tuple[bytes | None, int]:
-    """What `work` returns in a forked child, None if it took longer, and the child's wait status."""
-    reader, writer = os.pipe()
-    with warnings.catch_warnings():
-        # BLAS threads sleep while the child reads a file; it calls nothing that needs them.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        _be_child(work, reader, writer)
-    os.close(writer)
-    try:
-        message = _receive(reader, time.monotonic() + seconds)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    finally:
-        os.close(reader)
-    if message is None:
-        os.kill(child, signal.SIGKILL)
-    return message, os.waitpid(child, 0)[1]
-
-
-def _receive(reader: int, deadline: float) -> bytes | None:
-    received = bytearray()
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return None
-        data = os.read(reader, CHUNK)
-        if not data:
-            return bytes(received)
-        received += data
-
-
-def _be_child(work: Callable[[], bytes], reader: int, writer: int) -> NoReturn:
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        # A crash is told by the parent, in one line.
-        faulthandler.disable()
-        os.close(reader)
-        message = memoryview(work())
-        while message:
-            message = message[os.write(writer, message) :]
-    finally:
-        # Whatever happened, nothing of the parent's program runs twice.
-        os._exit(0)
+    if ending.signal_name:
+        raise CorruptPickleError(
+            f"loading ended by {ending.signal_name}: the pickle nests too deep or is made to crash a reader"
+        )
+    return _decode(ending.message)
 
 
 def _run(load: Callable[[], Loaded], limits: Limits) -> bytes:
@@ -115,6 +59,8 @@ def _run(load: Callable[[], Loaded], limits: Limits) -> bytes:
         return _encode_error(LoadLimitError("memory", f"{limits.memory // 2**20} MiB", "--max-memory"))
     except (Pyrnn2Hdf5Error, OSError) as error:
         return _encode_error(error)
+    except Exception as error:
+        return _encode_error(CorruptPickleError(f"malformed pickle: {type(error).__name__}: {error}"))
 
 
 def _limit(limits: Limits) -> None:
@@ -168,15 +114,33 @@ def _encode_error(error: Exception) -> bytes:
 
 
 def _message(header: dict[str, Any], *payload: bytes) -> bytes:
-    text = json.dumps(header).encode("ascii")
+    text = json.dumps(_packed(header)).encode("ascii")
     return b"".join((HEADER.pack(len(text)), text, *payload))
+
+
+def _packed(value: Any) -> Any:
+    """JSON would join two lone surrogates that follow each other; as bytes they stay two."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("latin-1")
+    if isinstance(value, (list, tuple)):
+        return [_packed(item) for item in value]
+    return {key: _packed(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _unpacked(value: Any) -> Any:
+    """The inverse of `_packed`, but for tuples, which come back as lists."""
+    if isinstance(value, str):
+        return value.encode("latin-1").decode("utf-8", "surrogatepass")
+    if isinstance(value, list):
+        return [_unpacked(item) for item in value]
+    return {key: _unpacked(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _decode(message: bytes) -> Loaded:
     if len(message) < HEADER.size:
         raise CorruptPickleError("loading ended without a result: the pickle is made to crash a reader")
     start = HEADER.size + HEADER.unpack_from(message)[0]
-    header = json.loads(message[HEADER.size : start])
+    header = _unpacked(json.loads(message[HEADER.size : start]))
     if "oserror" in header:
         number, text, filename = header["oserror"]
         raise OSError(number, text, filename or None)

@@ -146,10 +146,14 @@ class _Bounded(io.RawIOBase):
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
+            if self.size and str(error).startswith("Not a gzipped file"):
+                # What follows a whole gzip member; gunzip, and so ocropy, passes over it too.
+                self.damage = "bytes follow the gzip data"
+                return 0
             self.damage = f"{self._compression} data is damaged: {error}"
             if self._ignore_checksum:
                 return 0
-            raise SourceError(self.damage) from error
+            raise SourceError(f"{self.damage} (see --ignore-checksum)") from error
         self.size += len(data)
         if self.size > self._limit:
             raise SizeLimitError(self._limit)

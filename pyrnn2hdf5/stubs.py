@@ -114,8 +114,8 @@ class DictStub(dict[Any, Any], metaclass=StubType):
     __slots__ = ()
 
     def __new__(cls, factory: object = None) -> DictStub:
-        if factory is not None and factory is not ListType:
-            raise CorruptPickleError("collections.defaultdict: expected list as factory")
+        if factory is not None and not (isinstance(factory, StubType) and issubclass(factory, FunctionStub)):
+            raise CorruptPickleError("collections.defaultdict: expected a type as factory")
         return dict.__new__(cls)
 
     def __init__(self, factory: object = None) -> None:
@@ -169,7 +169,7 @@ class EncodeStub(metaclass=StubType):
     """`_codecs.encode(text, "latin1")`: how Python 3 writes bytes in protocols 0 to 2."""
 
     def __new__(cls, text: object, encoding: object) -> Any:
-        if type(text) is not str or encoding not in ("latin1", "latin-1"):
+        if type(text) is not str or encoding not in ("latin1", "latin-1", b"latin1", b"latin-1"):
             raise CorruptPickleError("_codecs.encode: expected text and 'latin1'")
         return text.encode("latin-1")
 
@@ -322,9 +322,12 @@ class ArrayStub(metaclass=StubType):
 class FromBufferStub(metaclass=StubType):
     """`numpy.core.numeric._frombuffer(data, dtype, shape, order)`: arrays of protocol 5."""
 
-    def __new__(cls, data: object, dtype: object, shape: object, order: object) -> Any:
-        if order not in ("C", "F"):
+    def __new__(cls, data: object, dtype: object, shape: object, order: object, axes: object = None) -> Any:
+        if order not in ("C", "F", "K") or (order == "K") != (axes is not None):
             raise CorruptPickleError("numpy _frombuffer: expected 'C' or 'F' as order")
         stub = ArrayStub(NdarrayType, (0,), b"b")
-        stub._fill(shape, dtype, str(order), data)
+        stub._fill(shape, dtype, "F" if order == "F" else "C", data)
+        if stub.values is not None and axes is not None:
+            stub.values = stub.values.transpose(axes)  # type: ignore[call-overload]
+            stub.shape = stub.values.shape
         return stub

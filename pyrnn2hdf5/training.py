@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .lstm import Float64
 from .model import TrainingRecord
-from .stubs import ObjectStub
+from .stubs import ArrayStub, ObjectStub
 
 MAX_POINTS: Final = 1000
 MAX_COMMANDS: Final = 1000
@@ -20,13 +20,13 @@ EXACT_INTEGER: Final = 2**53
 
 def training_record(recognizer: ObjectStub, notes: list[str]) -> TrainingRecord:
     """The training record of a `SeqRecognizer`; what cannot be kept is left out and added to `notes`."""
-    error = _error_log(recognizer.get("error_log"), notes)
-    errors = _character_error_log(recognizer.get("cerror_log"), notes)
+    error = _error_log(_plain(recognizer.get("error_log")), notes)
+    errors = _character_error_log(_plain(recognizer.get("cerror_log")), notes)
     lines = max(len(error), len(errors))
     block = -(-lines // MAX_POINTS) or 1
     error_sums = np.add.reduceat(error, np.arange(0, len(error), block)) if len(error) else error
     counts = np.diff(np.append(np.arange(0, len(error), block), len(error)))
-    last_trial = recognizer.get("last_trial")
+    last_trial = _plain(recognizer.get("last_trial"))
     return TrainingRecord(
         last_trial=last_trial if type(last_trial) is int and abs(last_trial) <= EXACT_INTEGER else None,
         commands=_commands(recognizer.get("command_log"), notes),
@@ -35,6 +35,11 @@ def training_record(recognizer: ObjectStub, notes: list[str]) -> TrainingRecord:
         error=error_sums / counts if len(error) else error,
         character_errors=np.add.reduceat(errors, np.arange(0, len(errors), block)) if len(errors) else errors,
     )
+
+
+def _plain(value: object) -> object:
+    """Lists and numbers, also where the file has an array of them."""
+    return value.values.tolist() if isinstance(value, ArrayStub) and value.values is not None else value
 
 
 def _error_log(log: object, notes: list[str]) -> Float64:

@@ -37,7 +37,10 @@ from .stubs import (
     StubType,
 )
 
-PACKAGES: Final = ("ocrolib.", "kraken.lib.", "ocrd_cis.ocropy.ocrolib.", "ocropy.ocrolib.", "lstm.", "")
+PACKAGES: Final = (
+    *("ocrolib.", "kraken.lib.", "ocrd_cis.ocropy.ocrolib.", "ocropy.ocrolib.", "ocrolib.ocrolib."),
+    *("ocrd_cis.ocropy.", "ocropy.", "ocropy3.ocrolib.", "lstm.", ""),
+)
 """Where the OCRopus modules have lived; the last is a flat copy beside a script."""
 
 OCROPUS: Final = tuple(package + module for package in PACKAGES for module in ("lstm", "lineest", "codec"))
@@ -54,6 +57,9 @@ OTHER_CLASSES: Final = (
     *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
 )
 """What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
+
+MAX_NAME: Final = 500
+"""Longest name of a refused global that is told."""
 
 NORMALIZE: Final = re.compile(r"normalize\w{0,40}", re.ASCII)
 """Functions that normalize a transcription; forks have their own."""
@@ -80,6 +86,8 @@ def _table() -> dict[tuple[str, str], StubType]:
         table[copy_reg, "_reconstructor"] = ReconstructorStub
     for builtins in ("__builtin__", "builtins"):
         table[builtins, "list"] = ListType
+        for name in ("dict", "tuple", "int", "long", "float", "str", "unicode", "bool"):
+            table[builtins, name] = _named(FunctionStub, builtins, name)
         table[builtins, "object"] = ObjectType
         table[builtins, "set"] = table[builtins, "frozenset"] = SetStub
         table[builtins, "bytes"] = BytesStub
@@ -100,7 +108,7 @@ class RestrictedUnpickler(pickle.Unpickler):
             return stub
         if module in OCROPUS and NORMALIZE.fullmatch(name):
             return _named(FunctionStub, module, name)
-        raise UnsafePickleError(f"global {module}.{name}")
+        raise UnsafePickleError(f"global {module}.{name}"[:MAX_NAME])
 
     def persistent_load(self, pid: object) -> NoReturn:
         raise UnsafePickleError("a persistent id")

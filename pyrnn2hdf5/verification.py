@@ -221,7 +221,8 @@ def compare_labels(source: Model, result: Model) -> LabelsCheck:
     if source.training and result.training:
         compared.append("training record")
         for name, value in vars(source.training).items():
-            if not np.array_equal(value, getattr(result.training, name)):
+            # A training error may be NaN.
+            if not np.array_equal(value, getattr(result.training, name), equal_nan=name == "error"):
                 problems.append(f"training record: {name} differs")
     return LabelsCheck(0 if expected is None else len(expected.labels), tuple(compared), tuple(problems))
 
@@ -236,38 +237,35 @@ def compare_behaviour(
     inputs = [*built_in_lines(source.Ni), *(line.xs for line in lines)]
     networks = [a, b] if tolerance is not None else [a, b, perturbed(a)]
     hidden = hidden_batch(networks, inputs)
-    outputs = [
-        [class_probabilities(network, h) for h in per_line] for network, per_line in zip(networks, hidden, strict=True)
-    ]
-    expected, got = outputs[:2]
-    if tolerance is None:
-        tolerance = max(_largest_difference(expected, outputs[2]) * MARGIN, FLOOR)
-    texts_equal = error_rates = None
-    if source.codec and result.codec:
-        texts, others = [source.decode(x) for x in expected], [result.decode(x) for x in got]
-        texts_equal = texts == others
-        known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
-        if known:
-            truth = [text for _, text in known]
-            left, right = ([read[i] for i, _ in known] for read in (texts, others))
-            error_rates = error_rate(left, truth), error_rate(right, truth)
+    largest = explained = 0.0
+    other_best_class = 0
+    texts: tuple[list[str], list[str]] = ([], [])
+    # Line by line: the probabilities of all lines at once would take many times a model's memory.
+    for per_network in zip(*hidden, strict=True):
+        x, y, *moved = (class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True))
+        largest = max(largest, float(np.abs(x - y).max()))
+        explained = max([explained, *(float(np.abs(x - z).max()) for z in moved)])
+        other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
+        if source.codec and result.codec:
+            texts[0].append(source.decode(x))
+            texts[1].append(result.decode(y))
+    error_rates = None
+    known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
+    if known and texts[0]:
+        truth = [text for _, text in known]
+        left, right = ([read[i] for i, _ in known] for read in texts)
+        error_rates = error_rate(left, truth), error_rate(right, truth)
     varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
     return Behaviour(
         lines=len(inputs),
         steps=sum(map(len, inputs)),
-        largest_difference=_largest_difference(expected, got),
-        tolerance=tolerance,
-        other_best_class=sum(
-            int(np.count_nonzero(x.argmax(1) != y.argmax(1))) for x, y in zip(expected, got, strict=True)
-        ),
-        texts_equal=texts_equal,
+        largest_difference=largest,
+        tolerance=max(explained * MARGIN, FLOOR) if tolerance is None else tolerance,
+        other_best_class=other_best_class,
+        texts_equal=texts[0] == texts[1] if source.codec and result.codec else None,
         varying=float(np.mean(np.any(varying, axis=0))),
         error_rates=error_rates,
     )
-
-
-def _largest_difference(left: Sequence[Float64], right: Sequence[Float64]) -> float:
-    return max(float(np.abs(x - y).max()) for x, y in zip(left, right, strict=True))
 
 
 def perturbed(network: Network) -> Network:

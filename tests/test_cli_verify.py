@@ -190,6 +190,7 @@ def test_models_are_found_by_content(tmp_path: Path) -> None:
     (tmp_path / "p0").write_bytes(dump(recognizer()))
     for name, content in (
         ("a.pyrnn", b"(text"),
+        ("b.pyrnn.txt", b"(text"),
         ("b.gz", b"\x1f\x8bno"),
         ("c.txt", b"[red]"),
         ("d", b""),
@@ -200,7 +201,9 @@ def test_models_are_found_by_content(tmp_path: Path) -> None:
     (tmp_path / "in" / "link").symlink_to(tmp_path / "y")
     (tmp_path / "in" / "out").symlink_to(SOURCE)
     os.mkfifo(tmp_path / "fifo")
-    assert [str(path.relative_to(tmp_path)) for path in pyrnn_files(tmp_path)] == ["p0", "x.txt", "y", "in/link"]
+    assert [str(path.relative_to(tmp_path)) for path in pyrnn_files(tmp_path)] == [
+        *("a.pyrnn", "p0", "x.txt", "y", "in/link")
+    ]
 
 
 def test_junit_has_a_case_a_model(archive: Path, tmp_path: Path) -> None:

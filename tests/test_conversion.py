@@ -116,6 +116,28 @@ def test_source_is_never_the_target(tmp_path: Path) -> None:
     assert source.read_bytes() == SOURCE.read_bytes()
 
 
+def test_a_target_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for force in (False, True):
+        with pytest.raises(TargetExistsError, match="expected a file or nothing as target"):
+            pyrnn2hdf5.convert(SOURCE, fifo, force=force)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
+    monkeypatch.setattr(conversion, "to_bytes", lambda stored: other)
+    kept = tmp_path / "evidence" / "digits.pyrnn.hdf5"
+    with pytest.raises(VerificationError, match=r"\(nothing was kept; --keep-failed DIR keeps the evidence\)$"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path)
+    with pytest.raises(VerificationError) as caught:
+        pyrnn2hdf5.convert(SOURCE, tmp_path, keep_failed=tmp_path / "evidence")
+    assert str(caught.value).endswith(f"(the failed file is {kept})")
+    assert kept.read_bytes() == other
+    assert only(tmp_path) == ["evidence"]
+
+
 def test_failed_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz"))
     monkeypatch.setattr(conversion, "to_bytes", lambda stored: to_bytes(other))

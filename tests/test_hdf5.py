@@ -294,7 +294,14 @@ ODD_FILES: dict[str, tuple[Break, str]] = {
     "external storage": (external, "expected data stored in this file"),
     "virtual": (virtual, "expected data stored in this file"),
     "lzf": (put(WIP, np.zeros((3, 1), "f4"), compression="lzf"), "expected data stored in this file"),
-    "claims 1.6 GB": (bomb, "expected at most 268435456 bytes, got 1600400000"),
+    "claims 1.6 GB": (bomb, "expected at most 134217728 bytes, got 1600400000"),
+    "float16": (put(WIP, np.zeros((3, 1), "f2")), "expected plain numbers of kind f, got float16"),
+    "many commands": (put(f"{EXTRA}/commands", np.zeros(1001, "S1")), "commands: expected at most 1000 rows, got 1001"),
+    "long history": (put(f"{EXTRA}/error", np.zeros(1001)), "error: expected at most 1000 rows, got 1001"),
+    "huge chunk": (
+        put(f"{EXTRA}/error", np.zeros(9), chunks=(2**27,), maxshape=(None,), compression="gzip"),
+        "error: expected at most 134217728 bytes, got 1073741824",
+    ),
     "format version": (attribute("format_version", 2, EXTRA), "format_version: expected 1 to 1, got 2"),
     "no format version": (attribute("format_version", None, EXTRA), "format_version: expected 1 to 1, got None"),
     "subgroup a data set": (put(EXTRA, 5), "pyrnn2hdf5: expected a group"),
@@ -343,6 +350,8 @@ def test_odd_files_are_refused_before_data_is_read(sound: Path, what: str) -> No
 
 def test_files_that_are_no_hdf5(tmp_path: Path, sound: Path) -> None:
     path = tmp_path / "x"
+    with pytest.raises(Hdf5LayoutError, match="expected an HDF5 file, got a folder, device or pipe"):
+        load_hdf5(tmp_path)
     for data in (b"", b"garbage", sound.read_bytes()[:700]):
         path.write_bytes(data)
         with pytest.raises(Hdf5LayoutError, match="not a readable HDF5 model"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyrnn2hdf5.conversion import save_hdf5
 from pyrnn2hdf5.errors import InvalidModelError, UnsupportedModelError
+from pyrnn2hdf5.hdf5 import load_hdf5
 from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_problems, remarks
 from pyrnn2hdf5.pyrnn import load_pyrnn
 
 from .conftest import MODELS, Load
-from .pickles import Call, Dialect, Name, Obj, Scalar, Text, dump, recognizer
+from .pickles import Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
 from .test_unpickle import DIALECTS
 
 LSTM = "ocrolib.lstm"
@@ -125,6 +129,9 @@ def test_every_dialect_gives_the_same_model(
         ({"backward": {"dims": (3, 4, 8)}}, r"reversed LSTM \(Ni, Ns\): expected \(4, 3\) as the forward LSTM"),
         ({"changes": {"Ni": 5}}, "forward LSTM inputs: expected Ni = 5 as the recognizer says, got 4"),
         ({"changes": {"Ni": 4.0}}, "Ni: expected an integer, got a float"),
+        ({"changes": {"No": 2**40}}, "No: expected 1 to 50000 classes, got 1099511627776"),
+        ({"changes": {"No": -5}}, "No: expected 1 to 50000 classes, got -5"),
+        ({"changes": {"Ni": 3000}, "Ni": 3000}, "forward LSTM dims: expected .* at most 2000 and 5000, got"),
         ({"changes": {"No": True}}, "No: expected an integer, got a bool"),
         ({"forward": {"WGI": np.full((3, 8), np.inf)}}, "forward LSTM WGI: expected finite numbers, got inf at row 0"),
         ({"forward": {"WGI": np.full((3, 8), 2**60)}}, "forward LSTM WGI: expected numbers that float64 can hold"),
@@ -187,6 +194,8 @@ BOTH = part("Parallel", nets=(ONE, part("Reversed", net=ONE)))
         ([recognizer()], r"got a list that holds one at \[0\]: pickle that item alone"),
         ({"net": recognizer()}, r"got a dict that holds one at \[b'net'\]: pickle that item alone"),
         ([recognizer(), recognizer()], "got a list$"),
+        ({Raw(b"\x8b" + struct.pack("<i", 3000) + b"\x7f" * 3000): recognizer()}, "got a dict$"),
+        (Name("numpy", "ndarray"), "got the name numpy.ndarray"),
         (None, "got nothing"),
         (5, "got a int"),
     ],
@@ -326,6 +335,39 @@ def test_no_codec_at_all(load: Load) -> None:
 def test_classes_without_label_read_as_tilde(load: Load) -> None:
     model = load(recognizer(codec={0: "", 2: Text("b")}, No=3))
     assert model.decode(np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])) == "~b"
+
+
+def test_surrogates_that_follow_each_other_stay_two(load: Load, tmp_path: Path) -> None:
+    model = load(recognizer(codec={0: "", 1: Text("\ud835\udd04")}), Dialect(2, python=3, style="NEWOBJ"))
+    assert model.codec == Codec(("", "\ud835\udd04"))
+    assert codec_problems(model.codec) == ("not one code point in the label of code 1",)
+    path = tmp_path / "x.hdf5"
+    assert save_hdf5(model, path).ok
+    assert load_hdf5(path).codec == model.codec
+
+
+def test_what_is_not_finite_does_not_stop_a_conversion(load: Load, tmp_path: Path) -> None:
+    lnorm = normalizer("MvNormalizer", gain=float("nan"), sigma=(1.0, float("inf")), perc=90)
+    model = load(recognizer(changes={"error_log": [0.5, float("nan")], "lnorm": lnorm}))
+    assert model.line_normalizer == LineNormalizer("MvNormalizer", (("perc", 90),))
+    assert save_hdf5(model, tmp_path / "x.hdf5").ok
+
+
+def test_names_of_parameters_are_plain(load: Load, tmp_path: Path) -> None:
+    names = ["\ud800", "a b", "", "x" * 70_000, "a\0", "\u00e4", "fine_1"]
+    odd = {name if name.isascii() else Text(name): 1 for name in names}
+    model = load(recognizer(changes={"lnorm": Obj(Name("ocrolib.lineest", "MvNormalizer"), odd)}))
+    assert model.line_normalizer == LineNormalizer("MvNormalizer", (("fine_1", 1),))
+    assert save_hdf5(model, tmp_path / "x.hdf5").ok
+
+
+def test_logs_and_sizes_may_be_arrays(load: Load) -> None:
+    changes = {"error_log": np.array([0.5, 0.25]), "cerror_log": np.array([[1, 4]]), "last_trial": np.array(7)}
+    model = load(recognizer(changes=changes, forward={"dims": np.array([4, 3, 8])}))
+    assert model.notes == ()
+    assert model.training is not None
+    assert model.training.error.tolist() == [0.5, 0.25]
+    assert (model.training.last_trial, model.training.character_errors.tolist()) == (7, [[1, 4]])
 
 
 def test_remarks(load: Load) -> None:

@@ -140,10 +140,22 @@ def test_a_crash_is_told_by_its_signal() -> None:
         bounded(crash, DEFAULT_LIMITS)
 
 
-@pytest.mark.parametrize("load", [vanish, fail])
-def test_an_end_without_result_is_an_error(load: Callable[[], tuple[Model, SourceFacts]]) -> None:
+def test_an_end_without_result_is_an_error() -> None:
     with pytest.raises(CorruptPickleError, match="loading ended without a result"):
-        bounded(load, DEFAULT_LIMITS)
+        bounded(vanish, DEFAULT_LIMITS)
+
+
+def test_an_unexpected_error_is_one_of_ours() -> None:
+    with pytest.raises(CorruptPickleError, match="malformed pickle: ZeroDivisionError"):
+        bounded(fail, DEFAULT_LIMITS)
+
+
+def test_nothing_is_said_by_the_interpreter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(b"\x80\x05\x96" + struct.pack("<Q", 2**30) + b"a" * 300_000)
+    with pytest.raises(Pyrnn2Hdf5Error):
+        load_pyrnn(path)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_interrupt_ends_the_child_too() -> None:

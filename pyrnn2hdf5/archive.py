@@ -1,0 +1,166 @@
+"""Many models: find them, plan their targets, convert them in processes, and tell what became of each."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import child
+from .conversion import convert
+from .errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError, VerificationError
+from .find import pyrnn_files
+from .hdf5 import read_source
+from .names import default_target
+from .render import conversion_json, failure_json
+from .source import sha256_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one source, as the JSON object that reports it.
+
+    `record["status"]` is `converted`, `up to date`, `duplicate`, `refused` (the file is to blame)
+    or `failed` (the world is).
+    """
+
+    job: Job
+    record: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        status: str = self.record["status"]
+        return status
+
+    @property
+    def bad(self) -> bool:
+        """Whether this source has no verified result."""
+        return self.status in ("refused", "failed")
+
+
+def plan(sources: Sequence[Path], output: Path | None, pattern: str | None = None) -> list[Job]:
+    """The jobs of files and folders, in the order of the sources.
+
+    Folders are searched for pyrnn files; `pattern` narrows these by name. With `output` the tree of
+    a folder is mirrored there. Raises `TargetConflictError` where two sources would get one target.
+    """
+    jobs: dict[Path, Job] = {}
+    for source in sources:
+        if not source.is_dir():
+            found = [(source, default_target(source.name) if source.name else source)]
+        else:
+            files = (path for path in pyrnn_files(source) if fnmatch.fnmatchcase(path.name, pattern or "*"))
+            found = [(path, default_target(path.relative_to(source))) for path in files]
+        for path, relative in found:
+            target = path.with_name(relative.name) if output is None else output / relative
+            jobs.setdefault(path, Job(path, target))
+    taken: dict[Path, Job] = {}
+    for job in sorted(jobs.values(), key=lambda job: str(job.source)):
+        # A symbolic link and its target may be one file under two names.
+        other = taken.setdefault(Path(os.path.abspath(job.target)), job)  # noqa: PTH100
+        if other is not job:
+            raise TargetConflictError(other.source, job.source, job.target)
+    return list(taken.values())
+
+
+def foresee(job: Job, force: bool) -> str:
+    """What `convert_all` would do with a job, as far as that can be told without reading the model."""
+    if not job.target.exists() or force:
+        return "would convert"
+    try:
+        there = read_source(job.target)
+        current = there is not None and there.sha256 == sha256_of(job.source)
+    except (Pyrnn2Hdf5Error, OSError):
+        current = False
+    return "up to date" if current else "target exists"
+
+
+def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: Any) -> Generator[Outcome, None, None]:
+    """Convert every job in a process of its own, `workers` at a time; yields as they finish.
+
+    Sources of equal content are converted once. A process that crashes or takes longer than
+    `seconds` costs only its model. `options` are those of `convert`.
+    """
+    first: dict[str, Job] = {}
+    chosen: list[Job] = []
+    for job, sha256 in _hashed(jobs):
+        same = first.setdefault(sha256, job) if sha256 else job
+        if same is job:
+            chosen.append(job)
+        else:
+            record = {"duplicate_of": str(same.source), "target": str(same.target), "error": None}
+            yield Outcome(job, {"schema": 1, "source": str(job.source), "status": "duplicate", **record})
+    for job, ending in _in_processes(chosen, lambda job: _convert_one(job, options), workers, seconds):
+        yield Outcome(job, _record(job, ending, seconds))
+
+
+def _hashed(jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
+    """Jobs with the SHA-256 of their source where another source has the same size, else None."""
+    sizes: dict[int, int] = {}
+    of_job: dict[Job, int] = {}
+    for job in jobs:
+        try:
+            of_job[job] = job.source.stat().st_size
+        except OSError:
+            continue
+        sizes[of_job[job]] = sizes.get(of_job[job], 0) + 1
+    for job in jobs:
+        sha256 = None
+        if sizes.get(of_job.get(job, -1), 0) > 1:
+            try:
+                sha256 = sha256_of(job.source)
+            except OSError:
+                sha256 = None
+        yield job, sha256
+
+
+def _convert_one(job: Job, options: dict[str, Any]) -> bytes:
+    start = time.perf_counter()
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        record = conversion_json(convert(job.source, job.target, **options))
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        to_blame = not isinstance(error, (TargetExistsError, VerificationError, OSError, MemoryError))
+        record = failure_json(job.source, error) | {"status": "refused" if to_blame else "failed"}
+    return json.dumps(record | {"seconds": round(time.perf_counter() - start, 3)}).encode("ascii")
+
+
+def _record(job: Job, ending: child.Ending, seconds: float) -> dict[str, Any]:
+    if ending.message and not ending.timed_out and not ending.signal_name:
+        record: dict[str, Any] = json.loads(ending.message)
+        return record
+    reason = f"ended by {ending.signal_name}" if ending.signal_name else "ended without a result"
+    if ending.timed_out:
+        reason = f"expected at most {seconds:g} s, took longer (see --timeout)"
+    return failure_json(job.source, TimeoutError(reason) if ending.timed_out else ChildProcessError(reason))
+
+
+def _in_processes(
+    jobs: Sequence[Job], work: Callable[[Job], bytes], workers: int, seconds: float
+) -> Iterator[tuple[Job, child.Ending]]:
+    if not child.POSIX:
+        for job in jobs:
+            yield job, child.Ending(work(job))
+        return
+    waiting = list(reversed(jobs))
+    running: dict[child.Child, Job] = {}
+    with child.ended_with_us(running):
+        while waiting or running:
+            while waiting and len(running) < workers:
+                job = waiting.pop()
+                running[child.start(lambda job=job: work(job), seconds, leads=True)] = job  # type: ignore[misc]
+            for ended, ending in child.wait(list(running)):
+                yield running.pop(ended), ending

@@ -1,0 +1,132 @@
+"""Work in forked child processes: a crash, a hang or an appetite of one costs nobody else.
+
+POSIX only. A child hands back bytes through a pipe; what became of it is told by its `Ending`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import select
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+POSIX: Final = hasattr(os, "fork")
+CHUNK: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended: what it handed back, and the signal that killed it, or that time was up."""
+
+    message: bytes
+    signal_name: str | None = None
+    timed_out: bool = False
+
+
+@dataclass(eq=False)
+class Child:
+    """A running child process."""
+
+    pid: int
+    reader: int
+    deadline: float
+    received: bytearray = field(default_factory=bytearray)
+
+
+def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False) -> Child:
+    """Fork a child that runs `work` and hands back its bytes, for at most `seconds`.
+
+    One that `leads` has a process group of its own: its children end with it, and an interrupt from
+    the terminal reaches the parent alone.
+    """
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        # Threads of BLAS sleep in the parent; a child starts its own if it needs any.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        _be_child(work, reader, writer, leads=leads)
+    os.close(writer)
+    return Child(pid, reader, time.monotonic() + seconds)
+
+
+def _be_child(work: Callable[[], bytes], reader: int, writer: int, *, leads: bool) -> NoReturn:
+    try:
+        if leads:
+            os.setpgid(0, 0)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        # A crash is told by the parent, in one line.
+        faulthandler.disable()
+        # What the interpreter itself might say of a damaged pickle is nobody's news.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.close(reader)
+        message = memoryview(work())
+        while message:
+            message = message[os.write(writer, message) :]
+    finally:
+        # Whatever happened, nothing of the parent's program runs twice.
+        os._exit(0)
+
+
+def wait(children: Iterable[Child]) -> Iterator[tuple[Child, Ending]]:
+    """Wait until something happens to one of the children, and yield those that ended."""
+    by_reader = {child.reader: child for child in children}
+    left = min(child.deadline for child in by_reader.values()) - time.monotonic()
+    poll = select.poll()
+    for reader in by_reader:
+        poll.register(reader, select.POLLIN)
+    for reader, _ in poll.poll(max(left, 0) * 1000):
+        child = by_reader[reader]
+        data = os.read(reader, CHUNK)
+        child.received += data
+        if not data:
+            del by_reader[reader]
+            yield child, _reap(child, timed_out=False)
+    for child in by_reader.values():
+        if time.monotonic() >= child.deadline:
+            yield child, _reap(child, timed_out=True)
+
+
+def _reap(child: Child, *, timed_out: bool) -> Ending:
+    os.close(child.reader)
+    if timed_out:
+        _kill(child)
+    status = os.waitpid(child.pid, 0)[1]
+    killed = not timed_out and os.WIFSIGNALED(status)
+    return Ending(bytes(child.received), signal.Signals(os.WTERMSIG(status)).name if killed else None, timed_out)
+
+
+def _kill(child: Child) -> None:
+    # It may lead no group, or not yet, or be gone already.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+
+
+@contextmanager
+def ended_with_us(children: Iterable[Child]) -> Iterator[None]:
+    """Kill the children that are still there when the body is left by an exception."""
+    try:
+        yield
+    except BaseException:
+        for child in children:
+            _reap(child, timed_out=True)
+        raise
+
+
+def run(work: Callable[[], bytes], seconds: float) -> Ending:
+    """Run `work` in a child and wait for its end."""
+    child = start(work, seconds)
+    with ended_with_us([child]):
+        while True:
+            for _, ending in wait([child]):
+                return ending
