@@ -10,7 +10,7 @@ from .lstm import Float64
 
 SEED: Final = 2013
 LINES: Final = 3
-GLYPHS: Final = 6
+GLYPHS: Final = 4
 MAX_PEN: Final = 12
 """Widest stroke in steps, so that lines of the tallest networks stay short."""
 
@@ -29,7 +29,7 @@ def built_in_lines(Ni: int) -> list[Float64]:
 
 
 def _line_of_glyphs(random: np.random.RandomState, Ni: int) -> Float64:
-    pen = min(max(2, Ni // 12), MAX_PEN)
+    pen = min(max(2, Ni // 16), MAX_PEN)
     top, x_height, base, bottom = (round(share * (Ni - 1)) for share in (0.12, 0.35, 0.72, 0.92))
     columns: list[Float64] = [np.zeros((PAD, Ni))]
     for _ in range(GLYPHS):
