@@ -112,11 +112,9 @@ def _hashed(jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
     sizes: dict[int, int] = {}
     of_job: dict[Job, int] = {}
     for job in jobs:
-        try:
+        if job.source.is_file():
             of_job[job] = job.source.stat().st_size
-        except OSError:
-            continue
-        sizes[of_job[job]] = sizes.get(of_job[job], 0) + 1
+            sizes[of_job[job]] = sizes.get(of_job[job], 0) + 1
     for job in jobs:
         sha256 = None
         if sizes.get(of_job.get(job, -1), 0) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.random import RandomState
 
 from .lstm import Float64
 
@@ -24,11 +25,11 @@ def built_in_lines(Ni: int) -> list[Float64]:
     Stems, bars, bowls and dots of a pen between baseline and ascender, word gaps, soft edges, and
     silence at both ends. The same on every machine: `RandomState` promises its stream.
     """
-    random = np.random.RandomState(SEED)
+    random = RandomState(SEED)
     return [_line_of_glyphs(random, Ni) for _ in range(LINES)]
 
 
-def _line_of_glyphs(random: np.random.RandomState, Ni: int) -> Float64:
+def _line_of_glyphs(random: RandomState, Ni: int) -> Float64:
     pen = min(max(2, Ni // 16), MAX_PEN)
     top, x_height, base, bottom = (round(share * (Ni - 1)) for share in (0.12, 0.35, 0.72, 0.92))
     columns: list[Float64] = [np.zeros((PAD, Ni))]

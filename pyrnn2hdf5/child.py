@@ -10,6 +10,7 @@ import faulthandler
 import os
 import select
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,9 @@ def _be_child(work: Callable[[], bytes], reader: int, writer: int, *, leads: boo
         # A crash is told by the parent, in one line.
         faulthandler.disable()
         # What the interpreter itself might say of a damaged pickle is nobody's news.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        sys.stderr = os.fdopen(nowhere, "w")
         os.close(reader)
         message = memoryview(work())
         while message:

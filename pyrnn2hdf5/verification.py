@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from .built_in_lines import SEED, built_in_lines
@@ -270,7 +271,7 @@ def compare_behaviour(
 
 def perturbed(network: Network) -> Network:
     """The network with every weight moved by as much as rounding to float32 may, signs seeded."""
-    random = np.random.RandomState(SEED)
+    random = RandomState(SEED)
     arrays = {}
     for name, values in sorted(arrays_of(network).items()):
         signs = random.randint(0, 2, values.shape) * 2.0 - 1.0
