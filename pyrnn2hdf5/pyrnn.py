@@ -9,7 +9,6 @@ import re
 from typing import Any, Final, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import InvalidModelError, UnsupportedModelError
 from .lstm import GATES, PEEPHOLES, Float64
@@ -206,7 +205,9 @@ def _weight(name: str, value: object) -> Float64:
         raise InvalidModelError(f"{name}: expected an array, got {_describe(value)}")
     if value.nan_at is not None:
         raise InvalidModelError(f"NaN in {name} at {place(value.nan_at)}")
-    values = cast(NDArray[Any], value.values)
+    if value.values is None:
+        raise InvalidModelError(f"{name}: expected plain numbers, got NumPy type {value.code}")
+    values = value.values
     if values.dtype.kind in "iu" and values.size and int(abs(values.astype(object)).max()) > EXACT_INTEGER:
         raise InvalidModelError(f"{name}: expected numbers that float64 can hold, got larger integers")
     return np.ascontiguousarray(values, dtype=np.float64)

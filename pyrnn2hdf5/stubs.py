@@ -187,6 +187,8 @@ class BytesStub(metaclass=StubType):
 
 PLAIN_CODE: Final = re.compile(r"([<>=|]?)(b1|[iu][1248]|f[248])")
 TEXT_CODE: Final = re.compile(r"([<>=|]?)([SU])([0-9]{1,6})")
+OTHER_CODE: Final = re.compile(r"([<>=|]?)([OVMmcfgFDG])([0-9]{0,6})")
+"""Objects, structures, dates, complex and long numbers: nothing a recognizer is made of."""
 STRUCT_CODES: Final = {
     **{"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q"},
     **{"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f2": "e", "f4": "f", "f8": "d"},
@@ -194,7 +196,10 @@ STRUCT_CODES: Final = {
 
 
 class DtypeStub(metaclass=StubType):
-    """`numpy.dtype`: a plain number type of either byte order, or text (for scalars only)."""
+    """`numpy.dtype`: a plain number type of either byte order, text (for scalars only), or any other.
+
+    Of any other only the name is kept: forks have such values in attributes that do not matter.
+    """
 
     __slots__ = ("code", "dtype", "unpack")
     code: str
@@ -206,19 +211,28 @@ class DtypeStub(metaclass=StubType):
 
     def __new__(cls, code: object, align: object = False, copy: object = False) -> DtypeStub:
         text = code.decode("latin-1") if type(code) is bytes else code
-        if type(text) is not str or not (PLAIN_CODE.fullmatch(text) or TEXT_CODE.fullmatch(text)):
-            raise CorruptPickleError(f"numpy.dtype: expected a plain number type, got {text!r:.40}")
+        if type(text) is not str or not any(map(re.fullmatch, (PLAIN_CODE, TEXT_CODE, OTHER_CODE), (text,) * 3)):
+            raise CorruptPickleError(f"numpy.dtype: expected a type of NumPy, got {text!r:.40}")
         stub = object.__new__(cls)
         stub.code = text.lstrip("<>=|")
         stub.dtype = None
         stub.unpack = None
-        if text[0] in "<>":
+        if stub.is_other:
+            stub.unpack = _nothing
+        elif text[0] in "<>":
             stub._set_order(text[0])
         return stub
+
+    @property
+    def is_other(self) -> bool:
+        """Whether this is neither a plain number type nor text."""
+        return not (PLAIN_CODE.fullmatch(self.code) or TEXT_CODE.fullmatch(self.code))
 
     def __setstate__(self, state: object) -> None:
         if type(state) is not tuple or not 5 <= len(state) <= 9:
             raise CorruptPickleError(f"numpy.dtype {self.code}: expected a state of 5 to 9 items")
+        if self.is_other:
+            return
         order = state[1].decode("latin-1") if type(state[1]) is bytes else state[1]
         # Items 2 to 4 are sub-array, field names and fields: a structured type.
         if order not in ("<", ">", "|", "=") or any(item is not None for item in state[2:5]):
@@ -234,6 +248,11 @@ class DtypeStub(metaclass=StubType):
             self.unpack = struct.Struct(order + STRUCT_CODES[self.code]).unpack
         else:
             self.unpack = _TextUnpacker(self.code, order)
+
+
+def _nothing(data: object) -> tuple[None]:
+    """What is kept of a scalar of no plain type."""
+    return (None,)
 
 
 class _TextUnpacker:
@@ -269,10 +288,13 @@ class ArrayStub(metaclass=StubType):
     Scratch buffers are filled with NaN and no weight may be, so such bytes are dropped at once.
     """
 
-    __slots__ = ("nan_at", "shape", "values")
+    __slots__ = ("code", "nan_at", "shape", "values")
     shape: tuple[int, ...] | None
     values: NDArray[Any] | None
-    """The items, of the file's dtype and shape; None where one of them is NaN."""
+    """The items, of the file's dtype and shape; None where one of them is NaN or they are no numbers."""
+
+    code: str
+    """The type of the items as NumPy spells it."""
 
     nan_at: tuple[int, ...] | None
     """Index of the first NaN."""
@@ -282,6 +304,7 @@ class ArrayStub(metaclass=StubType):
             raise CorruptPickleError("numpy _reconstruct: expected numpy.ndarray")
         stub = object.__new__(cls)
         stub.shape = stub.values = stub.nan_at = None
+        stub.code = ""
         return stub
 
     def __setstate__(self, state: object) -> None:
@@ -298,8 +321,13 @@ class ArrayStub(metaclass=StubType):
             raise CorruptPickleError("numpy.ndarray: state is set twice")
         if type(shape) is not tuple or len(shape) > MAX_RANK or not all(type(n) is int and n >= 0 for n in shape):
             raise CorruptPickleError("numpy.ndarray: expected a tuple of sizes as shape")
-        if type(dtype) is not DtypeStub or dtype.dtype is None:
-            raise CorruptPickleError("numpy.ndarray: expected a plain number type")
+        if type(dtype) is not DtypeStub or dtype.unpack is None:
+            raise CorruptPickleError("numpy.ndarray: expected a type of NumPy")
+        self.code = dtype.code
+        if dtype.dtype is None:
+            # No numbers, so no weight: nothing of it is looked at or kept.
+            self.shape = shape
+            return
         if type(data) not in (bytes, bytearray):
             raise CorruptPickleError(f"numpy.ndarray: expected bytes as data, got {type(data).__name__}")
         expected = math.prod(shape) * dtype.dtype.itemsize

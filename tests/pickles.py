@@ -209,7 +209,8 @@ class Writer:
             self.out += b"b"
 
     def _dtype(self, dtype: np.dtype[Any]) -> None:
-        code, order = dtype.str[1:], dtype.str[0]
+        # The unit of a date stands in the state.
+        code, order = dtype.str[1:].split("[")[0], dtype.str[0]
         self._save_Call(Call(Name("numpy", "dtype"), (code, False, True)))
         state = (3, order, None, None, None, -1, -1, 0)
         self.save(state)

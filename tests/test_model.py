@@ -277,6 +277,11 @@ def test_attributes_of_forks_do_not_matter(load: Load) -> None:
         "nothing": None,
         "text": Text("ä"),
         "scores": [1.5, (2, 3), {"a": []}],
+        "names": np.array(["a", "bc"]),
+        "raw": np.array([b"a", b"bc"]),
+        "spectrum": np.zeros(3, complex),
+        "dates": np.zeros(2, "M8[s]"),
+        "long": Scalar(np.longdouble(1)),
     }
     model = load(Obj(whole.kind, {**whole.state, **extra}))
     assert model.notes == ()

@@ -16,13 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error, UnsafePickleError
+from pyrnn2hdf5.errors import CorruptPickleError, InvalidModelError, Pyrnn2Hdf5Error, UnsafePickleError
+from pyrnn2hdf5.pyrnn import to_model
+from pyrnn2hdf5.source import SourceFacts
 from pyrnn2hdf5.stubs import ArrayStub, ObjectStub, StubType
 from pyrnn2hdf5.unpickle import ALLOWED, unpickle
 
 from .pickles import Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
 
 LSTM = Name("ocrolib.lstm", "LSTM")
+FACTS = SourceFacts("m", "0" * 64, "none", 0, 0, 0, None)
 
 
 def load(data: bytes) -> Any:
@@ -168,19 +171,23 @@ def test_attributes_of_a_file_are_data() -> None:
         assert all(stub.get(name) == 1 for name in names)
 
 
-NUMPY = {
-    "object": (np.dtype("f8"), b"O8"),
-    "structured": (np.dtype("f8"), b"V8"),
-    "long double": (np.dtype("f8"), b"f16"),
-    "complex": (np.dtype("f8"), b"c16"),
-    "dates": (np.dtype("f8"), b"M8"),
-}
+@pytest.mark.parametrize("code", [b"O8", b"V8", b"f16", b"c16", b"M8", b"S8", b"U2"])
+def test_only_plain_numbers_are_kept(code: bytes) -> None:
+    stub = load(array((3,), [Obj(LSTM)] if code == b"O8" else bytes(5), code))
+    assert (stub.values, stub.shape, stub.code) == (None, (3,), code.decode())
+    with pytest.raises(InvalidModelError, match=f"softmax W2: expected plain numbers, got NumPy type {code.decode()}"):
+        to_model(load(dump(recognizer(softmax={"W2": Raw(array((4, 7), bytes(5), code)[2:-1])}))), FACTS)
 
 
-@pytest.mark.parametrize("kind", NUMPY)
-def test_only_plain_numbers(kind: str) -> None:
-    with pytest.raises(CorruptPickleError, match=r"numpy\.dtype: expected a plain number type"):
-        load(dump(Call(Name("numpy", "dtype"), (NUMPY[kind][1], 0, 1))))
+def test_scalars_of_other_types_become_nothing() -> None:
+    dtype = Raw(dump(Call(Name("numpy", "dtype"), (b"c16", 0, 1)), Dialect(1))[:-1])
+    assert load(dump(Call(Name("numpy.core.multiarray", "scalar"), (dtype, bytes(16))), Dialect(1))) is None
+
+
+@pytest.mark.parametrize("code", [b"i3", b"e", b"", b"<", b"O8,O8", b"x" * 99, 7, None])
+def test_what_is_no_type_of_numpy(code: object) -> None:
+    with pytest.raises(CorruptPickleError, match=r"numpy\.dtype: expected a type of NumPy, got"):
+        load(dump(Call(Name("numpy", "dtype"), (code, 0, 1))))
 
 
 def array(shape: Any, data: Any, code: bytes = b"f8", order: bytes = b"<", fortran: Any = False) -> bytes:
@@ -212,7 +219,6 @@ def test_array_parts_fit() -> None:
         ({"shape": (1,), "data": [1.0]}, "expected bytes as data, got list"),
         ({"shape": (1,), "data": bytes(8), "fortran": 7}, "expected an order flag"),
         ({"shape": (1,), "data": bytes(8), "order": b"?"}, "expected a plain type"),
-        ({"shape": (1,), "data": bytes(8), "code": b"S8"}, "expected a plain number type"),
     ],
 )
 def test_array_parts_that_do_not_fit(parts: dict[str, Any], message: str) -> None:
