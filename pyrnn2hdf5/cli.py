@@ -141,9 +141,14 @@ def convert(
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
         _convert_many(
-            sources, output, pattern, options, jobs or len(os.sched_getaffinity(0)), timeout,
+            sources, output, pattern, options, jobs or _usable_cores(), timeout,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
         )  # fmt: skip
+
+
+def _usable_cores() -> int:
+    # Not every system tells which cores this process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _convert_one(
