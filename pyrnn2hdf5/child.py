@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 POSIX: Final = hasattr(os, "fork")
 CHUNK: Final = 2**20
+STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,25 @@ def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False) -> 
     with warnings.catch_warnings():
         # Threads of BLAS sleep in the parent; a child starts its own if it needs any.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # A stop that came in a callback of the fork would be lost there, so it waits until after.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         pid = os.fork()
     if pid == 0:
-        _be_child(work, reader, writer, leads=leads)
+        _be_child(work, reader, writer, before, leads=leads)
     os.close(writer)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Child(pid, reader, time.monotonic() + seconds)
 
 
-def _be_child(work: Callable[[], bytes], reader: int, writer: int, *, leads: bool) -> NoReturn:
+def _be_child(
+    work: Callable[[], bytes], reader: int, writer: int, mask: set[int | signal.Signals], *, leads: bool
+) -> NoReturn:
     try:
         if leads:
             os.setpgid(0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # A crash is told by the parent, in one line.
         faulthandler.disable()
         # What the interpreter itself might say of a damaged pickle is nobody's news.
