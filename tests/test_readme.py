@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from pyrnn2hdf5.cli import Exit, app
+from pyrnn2hdf5.cli import app
+from pyrnn2hdf5.cli.common import Exit
 from pyrnn2hdf5.stored import LAYOUT
 
 from .conftest import ROOT

@@ -1,0 +1,64 @@
+"""What the commands share: exit codes, ways to fail, sizes as options."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from .. import render
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class Exit(enum.IntEnum):
+    """Exit codes."""
+
+    GOOD = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+def size_in_bytes(text: str) -> int:
+    """A size in bytes: `500M`, `4G`, or a plain number."""
+    text = text.strip().upper().removesuffix("B").removesuffix("I")
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS and text else (text, "")
+    if not number.isascii() or not number.isdigit() or int(number) == 0:
+        raise typer.BadParameter("expected a number of bytes such as 500M or 4G")
+    return int(number) * UNITS[unit]
+
+
+# The limits of a load, alike in every command that reads models.
+MaxSize = Annotated[
+    int, typer.Option("--max-size", parser=size_in_bytes, metavar="N", help="Most bytes a source may unpack to.")
+]
+MaxMemory = Annotated[
+    int, typer.Option("--max-memory", parser=size_in_bytes, metavar="N", help="Most bytes loading a source may take.")
+]
+MaxSeconds = Annotated[
+    float,
+    typer.Option("--max-seconds", metavar="S", min=0.1, max=86400, help="Longest time loading a source may take."),
+]
+
+
+def print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, allow_nan=False))
+
+
+def fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(Exit.FAILED)
+
+
+@contextlib.contextmanager
+def unwritable_is_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        fail(render.visible(render.reason(None, error)))

@@ -1,0 +1,209 @@
+"""`pyrnn2hdf5 convert`: one model, or many."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import render
+from ..errors import Pyrnn2Hdf5Error, TargetConflictError
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
+
+if TYPE_CHECKING:
+    from ..archive import Outcome
+
+
+def convert(
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="pyrnn files, and folders of them.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Target file or folder (default: beside each source).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing targets.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare results with their sources.")] = False,
+    float64: Annotated[bool, typer.Option("--float64", help="Keep the weights as they are, unrounded.")] = False,
+    compress: Annotated[bool, typer.Option("--compress", help="Pack the weights with gzip and shuffle.")] = False,
+    pattern: Annotated[
+        str | None, typer.Option("--glob", metavar="PATTERN", help="Of folders, convert only files of such a name.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0.1, max=86400, help="Longest time for one of many models.")
+    ] = 300.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a .json, .jsonl, .csv or .xml report."),
+    ] = None,
+    max_size: MaxSize = "4G",  # type: ignore[assignment]
+    max_memory: MaxMemory = "512M",  # type: ignore[assignment]
+    max_seconds: MaxSeconds = 15.0,
+    ignore_checksum: Annotated[
+        bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
+    ] = False,
+    keep_failed: Annotated[
+        Path | None, typer.Option("--keep-failed", metavar="DIR", help="Keep results that fail verification there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more facts of a single model.")] = False,
+) -> None:
+    """Convert pyrnn models to HDF5, each verified before the file gets its name.
+
+    Results lie beside their sources, or mirror their folders below --output; kraken 0.3 to 0.6
+    reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
+    are searched for models by content. A result that is up to date is left alone.
+    """
+    from ..source import Limits
+
+    options: dict[str, Any] = {
+        "force": force,
+        "verify": not no_verify,
+        "float64": float64,
+        "compress": compress,
+        "limits": Limits(max_size, max_memory, max_seconds),
+        "ignore_checksum": ignore_checksum,
+        "keep_failed": keep_failed,
+    }
+    if report and report.suffix.lower() not in (".json", ".jsonl", ".csv", ".xml"):
+        raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
+    if len(sources) == 1 and not sources[0].is_dir() and not (report or dry_run):
+        _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
+    else:
+        _convert_many(
+            sources, output, pattern, options, jobs or _usable_cores(), timeout,
+            dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
+        )  # fmt: skip
+
+
+def _usable_cores() -> int:
+    # Not every system tells which cores this process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _convert_one(
+    source: Path, output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool, verbose: bool
+) -> None:
+    from ..conversion import convert as convert_file
+
+    try:
+        conversion = convert_file(source, output, **options)
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        if as_json:
+            print_json(render.failure_json(source, error))
+        fail(f"{render.visible(source)}: {render.visible(render.reason(source, error))}")
+    for warning in conversion.warnings:
+        typer.echo(f"warning: {render.visible(source)}: {render.visible(warning)}", err=True)
+    if as_json:
+        print_json(render.conversion_json(conversion))
+    elif not quiet:
+        typer.echo(render.conversion_line(conversion))
+        for line in render.conversion_details(conversion) if verbose else ():
+            typer.echo(f"  {render.visible(line)}")
+
+
+def _convert_many(
+    sources: list[Path], output: Path | None, pattern: str | None, options: dict[str, Any],
+    workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    from ..archive import convert_all, foresee, plan
+    from ..report import write_report
+
+    if output and output.exists() and not output.is_dir():
+        raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
+    try:
+        jobs = plan(sources, output, pattern)
+    except TargetConflictError as error:
+        fail(render.visible(error))
+    if not jobs:
+        fail(f"{render.visible(sources[0])}: expected pyrnn models, found none")
+    if dry_run:
+        for job in jobs:
+            typer.echo(
+                f"{foresee(job, options['force'])}: {render.visible(job.source)} -> {render.visible(job.target)}"
+            )
+        return
+
+    start = time.perf_counter()
+    order = {job.source: number for number, job in enumerate(jobs)}
+    outcomes: list[Outcome] = []
+    shown = 0
+    try:
+        with (
+            contextlib.closing(convert_all(jobs, workers, timeout, **options)) as finished,
+            _progress(len(jobs), hidden=as_json or quiet) as advance,
+        ):
+            for outcome in finished:
+                outcomes.append(outcome)
+                advance(outcome)
+                if as_json:
+                    print_json(outcome.record)
+                elif not quiet:
+                    shown = _show_in_order(outcomes, order, shown)
+    finally:
+        # Also after an interrupt: what was done is told.
+        outcomes.sort(key=lambda outcome: order[outcome.job.source])
+        records = [outcome.record for outcome in outcomes]
+        if not as_json and not quiet:
+            typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
+        for outcome in outcomes:
+            if outcome.bad:
+                message = render.visible(outcome.record["error"]["message"])
+                typer.echo(f"{outcome.status}: {render.visible(outcome.job.source)}: {message}", err=True)
+            for warning in outcome.record.get("warnings", ()):
+                typer.echo(f"warning: {render.visible(outcome.job.source)}: {render.visible(warning)}", err=True)
+        if report:
+            with unwritable_is_told():
+                write_report(report, records)
+    if any(outcome.bad for outcome in outcomes):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _show_in_order(outcomes: list[Outcome], order: dict[Path, int], shown: int) -> int:
+    """Print the lines of all models up to the first that is still at work; returns how many are shown."""
+    done = {order[outcome.job.source]: outcome for outcome in outcomes}
+    while shown in done:
+        record = done[shown].record
+        line = f"{record['status']}: {render.visible(record['source'])}"
+        if record["status"] == "converted":
+            line += f" -> {render.visible(record['target'])}"
+        elif record["status"] == "duplicate":
+            line += f" has the content of {render.visible(record['duplicate_of'])}"
+        typer.echo(line)
+        shown += 1
+    return shown
+
+
+@contextlib.contextmanager
+def _progress(total: int, *, hidden: bool) -> Iterator[Callable[[Outcome], None]]:
+    """A bar on stderr, where that is a terminal: count, current model, rate, time left, failures so far."""
+    if hidden or not sys.stderr.isatty():
+        yield lambda outcome: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    columns = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]
+    bad = 0
+    with Progress(*columns, TextColumn("{task.fields[model]}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate="", model="")
+        start = time.perf_counter()
+
+        def advance(outcome: Outcome) -> None:
+            nonlocal bad
+            bad += outcome.bad
+            name = Text(render.visible(outcome.job.source.name, 40)).markup
+            done = bar.tasks[0].completed + 1
+            rate = f"{done / (time.perf_counter() - start):.1f}/s, {bad} failed"
+            bar.update(task, advance=1, rate=rate, model=name)
+
+        yield advance

@@ -1,0 +1,114 @@
+"""`pyrnn2hdf5 verify`: are two files the same model?"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import render
+from ..errors import Pyrnn2Hdf5Error
+from .common import Exit, fail, print_json, unwritable_is_told
+
+if TYPE_CHECKING:
+    from ..find import Pair
+    from ..junit import Case
+
+
+def verify(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE RESULT | DIR [DIR]", help="Two models, or folders of models.")
+    ],
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--lines", metavar="FILE_OR_GLOB...", help="Line images to run both models on; give them last."),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", min=0, help="Largest difference of a probability (default: float32 rounding)."),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a pair.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing unless something differs.")] = False,
+) -> None:
+    """Prove that two files are the same model.
+
+    Either file may be pyrnn or HDF5. Of folders, every pyrnn file is compared with the HDF5 file
+    that records its SHA-256 or bears its name, in the second folder or beside it.
+    """
+    from ..find import Pair, pairs
+
+    if paths[0].is_dir():
+        if len(paths) > 2 or not paths[-1].is_dir():
+            raise typer.BadParameter("expected one or two folders")
+        found, unpaired = pairs(paths[0], paths[-1])
+        for path in unpaired:
+            typer.echo(f"warning: {render.visible(path)}: belongs to no source, not verified", err=True)
+        if not found:
+            fail(f"{render.visible(paths[0])}: expected pyrnn models, found none")
+    elif len(paths) < 2 or (len(paths) > 2 and not lines):
+        raise typer.BadParameter("expected SOURCE and RESULT, or one or two folders")
+    else:
+        found = [Pair(paths[0], paths[1])]
+    more = map(str, paths[2:])
+    images = _images([*(lines or ()), *more])
+
+    cases = [_verify_pair(pair, images, tolerance, as_json=as_json, quiet=quiet) for pair in found]
+    if junit:
+        from ..atomic import new_file
+        from ..junit import junit as as_junit
+
+        with unwritable_is_told(), new_file(junit, force=True) as temporary:
+            temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
+    if any(case.failure or case.error for case in cases):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _images(patterns: list[str]) -> list[Path]:
+    found: list[Path] = []
+    for pattern in patterns:
+        # A pattern may be absolute, which Path.glob refuses.
+        names = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern))  # noqa: PTH207
+        if not names:
+            raise typer.BadParameter(f"expected line images, {render.visible(pattern)} is none", param_hint="--lines")
+        found.extend(map(Path, names))
+    return found
+
+
+def _verify_pair(pair: Pair, images: list[Path], tolerance: float | None, *, as_json: bool, quiet: bool) -> Case:
+    from ..junit import Case
+    from ..verification import verify as verify_files
+
+    start = time.perf_counter()
+    try:
+        if pair.result is None:
+            raise FileNotFoundError(errno.ENOENT, "no result found for it", str(pair.source))
+        verification = verify_files(pair.source, pair.result, images=images, tolerance=tolerance)
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        message = render.reason(pair.source, error)
+        if as_json:
+            print_json(render.failure_json(pair.source, error) | {"result": pair.result and str(pair.result)})
+        typer.echo(f"error: {render.visible(pair.source)}: {render.visible(message)}", err=True)
+        _annotate(pair.source, message)
+        return Case(str(pair.source), time.perf_counter() - start, error=message)
+    if as_json:
+        print_json(render.verdict_json(pair.source, pair.result, verification))
+    elif not (quiet and verification.ok):
+        typer.echo("\n".join(render.verdict_lines(pair.source, pair.result, verification)))
+    failure = None if verification.ok else render.verdict_reason(verification)
+    if failure:
+        _annotate(pair.result, failure)
+    return Case(str(pair.source), time.perf_counter() - start, failure=failure)
+
+
+def _annotate(path: Path, message: str) -> None:
+    """Show a failure in the place where GitHub shows those of a workflow."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        text = render.visible(message).replace("%", "%25")
+        name = render.visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}", err=True)
