@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import child
-from .conversion import convert
+from .conversion import convert, convert_duplicate
 from .errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError, VerificationError
 from .find import pyrnn_files
 from .hdf5 import read_source
@@ -33,8 +33,8 @@ class Job:
 class Outcome:
     """What became of one source, as the JSON object that reports it.
 
-    `record["status"]` is `converted`, `up to date`, `duplicate`, `refused` (the file is to blame)
-    or `failed` (the world is).
+    `record["status"]` is `converted`, `up to date`, `duplicate` (a result made from that of a source
+    with the same content), `refused` (the file is to blame) or `failed` (the world is).
     """
 
     job: Job
@@ -91,19 +91,34 @@ def foresee(job: Job, force: bool) -> str:
 def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: Any) -> Generator[Outcome, None, None]:
     """Convert every job in a process of its own, `workers` at a time; yields as they finish.
 
-    Sources of equal content are converted once. A process that crashes or takes longer than
-    `seconds` costs only its model. `options` are those of `convert`.
+    Sources of equal content are converted once; the results of the others are made from that one's.
+    A process that crashes or takes longer than `seconds` costs only its model. `options` are those
+    of `convert`.
     """
     first: dict[str, Job] = {}
-    chosen: list[Job] = []
+    same_as: dict[Job, Job] = {}
     for job, sha256 in _hashed(jobs):
         same = first.setdefault(sha256, job) if sha256 else job
-        if same is job:
-            chosen.append(job)
-        else:
-            record = {"duplicate_of": str(same.source), "target": str(same.target), "error": None}
-            yield Outcome(job, {"schema": 1, "source": str(job.source), "status": "duplicate", **record})
+        if same is not job:
+            same_as[job] = same
+    done: dict[Job, Outcome] = {}
+    chosen = [job for job in jobs if job not in same_as]
     for job, ending in _in_processes(chosen, lambda job: _convert_one(job, options), workers, seconds):
+        done[job] = Outcome(job, _record(job, ending, seconds))
+        yield done[job]
+
+    others = []
+    for job, same in same_as.items():
+        if done[same].status == "refused":
+            yield Outcome(job, done[same].record | {"source": str(job.source)})
+        else:
+            others.append(job)
+
+    def convert_other(job: Job) -> bytes:
+        same = done[same_as[job]]
+        return _convert_one(job, options, None if same.bad else same.job)
+
+    for job, ending in _in_processes(others, convert_other, workers, seconds):
         yield Outcome(job, _record(job, ending, seconds))
 
 
@@ -125,15 +140,24 @@ def _hashed(jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
         yield job, sha256
 
 
-def _convert_one(job: Job, options: dict[str, Any]) -> bytes:
+def _convert_one(job: Job, options: dict[str, Any], same: Job | None = None) -> bytes:
+    """The record of one conversion as JSON; `same` is a job done whose source has the same content."""
     start = time.perf_counter()
+    more: dict[str, Any] = {}
     try:
+        if job.target.is_dir():
+            raise TargetExistsError(f"{job.target}: expected a file or nothing as target, got a folder")
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        record = conversion_json(convert(job.source, job.target, **options))
+        conversion = (
+            convert_duplicate(job.source, job.target, same.target, force=options.get("force", False)) if same else None
+        )
+        if same and conversion and conversion.status == "converted":
+            more = {"status": "duplicate", "duplicate_of": str(same.source)}
+        record = conversion_json(conversion or convert(job.source, job.target, **options))
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
         to_blame = not isinstance(error, (TargetExistsError, VerificationError, OSError, MemoryError))
         record = failure_json(job.source, error) | {"status": "refused" if to_blame else "failed"}
-    return json.dumps(record | {"seconds": round(time.perf_counter() - start, 3)}).encode("ascii")
+    return json.dumps(record | more | {"seconds": round(time.perf_counter() - start, 3)}).encode("ascii")
 
 
 def _record(job: Job, ending: child.Ending, seconds: float) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .atomic import new_file
 from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
 from .hdf5 import read, to_bytes
-from .model import Model, codec_problems, remarks
+from .model import Model, Source, codec_problems, remarks
 from .names import default_target
 from .pyrnn import read_pyrnn
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
@@ -29,6 +29,8 @@ class Conversion:
     target: Path
     status: str
     kind: str
+    source_size: int
+    source_sha256: str
     target_size: int
     target_sha256: str
     facts: SourceFacts | None = None
@@ -74,16 +76,51 @@ def convert(
             verification = verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:
             raise VerificationError(f"{error} ({_evidence(temporary, path.name, keep_failed)})") from error
-    return Conversion(
-        source=source,
-        target=path,
-        status="converted",
-        kind=stored.kind,
-        target_size=path.stat().st_size,
-        target_sha256=sha256_of(path),
+    return replace(
+        _outcome("converted", source, path, stored),
+        source_size=facts.size,
         facts=facts,
         verification=verification,
         warnings=_warnings(model, stored),
+    )
+
+
+def convert_duplicate(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], of: str | os.PathLike[str], *, force: bool = False
+) -> Conversion | None:
+    """Write the result of a source that has the content of another, out of the verified result `of` of that one.
+
+    The model is not read again: the new file differs from `of` in nothing but the name it records,
+    and must read back as what was written. None where `of` was not made from this content. Raises and leaves
+    things as `convert` does.
+    """
+    source = Path(source)
+    path = _target_path(source, target)
+    there = read(of)
+    sha256 = sha256_of(source)
+    if there.source is None or there.source.sha256 != sha256:
+        return None
+    if path.exists() and not force:
+        return _existing(source, path, float64=_is_float64(there), compress=there.compressed)
+    stored = replace(there, source=Source(source.name, sha256))
+    content = to_bytes(stored)
+    with new_file(path, force=force) as temporary:
+        temporary.write_bytes(content)
+        if to_bytes(read(temporary)) != content:
+            raise VerificationError("verification failed: what was written reads back as something else")
+    return _outcome("converted", source, path, stored)
+
+
+def _outcome(status: str, source: Path, path: Path, stored: Stored) -> Conversion:
+    return Conversion(
+        source=source,
+        target=path,
+        status=status,
+        kind=stored.kind,
+        source_size=source.stat().st_size,
+        source_sha256=stored.source.sha256 if stored.source else "",
+        target_size=path.stat().st_size,
+        target_sha256=sha256_of(path),
     )
 
 
@@ -155,14 +192,7 @@ def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Con
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")
     if (there.compressed, _is_float64(there)) != (compress, float64):
         raise TargetExistsError(f"{path} exists and was made with other options; use --force to replace it")
-    return Conversion(
-        source=source,
-        target=path,
-        status="up to date",
-        kind=there.kind,
-        target_size=path.stat().st_size,
-        target_sha256=sha256_of(path),
-    )
+    return _outcome("up to date", source, path, there)
 
 
 def _is_float64(stored: Stored) -> bool:

@@ -141,7 +141,7 @@ def summary_table(records: Sequence[dict[str, Any]], total: int, seconds: float)
     for status in STATUSES:
         of_status = [record for record in records if record["status"] == status]
         line = f"{status:<10} {len(of_status):>6}"
-        if status == "converted" and of_status:
+        if status in ("converted", "duplicate") and of_status:
             before = sum(record["source_size"] for record in of_status)
             after = sum(record["target_size"] for record in of_status)
             line += f"   {size(before)} -> {size(after)}"
@@ -154,15 +154,15 @@ def summary_table(records: Sequence[dict[str, Any]], total: int, seconds: float)
 
 def conversion_json(conversion: Conversion) -> dict[str, Any]:
     """The JSON object of a conversion."""
-    facts, verification = conversion.facts, conversion.verification
+    verification = conversion.verification
     return {
         "schema": SCHEMA,
         "source": str(conversion.source),
         "target": str(conversion.target),
         "status": conversion.status,
         "kind": conversion.kind,
-        "source_size": facts.size if facts else None,
-        "source_sha256": facts.sha256 if facts else None,
+        "source_size": conversion.source_size,
+        "source_sha256": conversion.source_sha256,
         "target_size": conversion.target_size,
         "target_sha256": conversion.target_sha256,
         "verification": verification_json(verification) if verification else None,

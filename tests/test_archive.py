@@ -21,6 +21,7 @@ import pytest
 
 from pyrnn2hdf5 import archive
 from pyrnn2hdf5.archive import Job, Outcome, convert_all, plan
+from pyrnn2hdf5.conversion import convert, convert_duplicate
 from pyrnn2hdf5.errors import TargetConflictError
 
 from .conftest import MODELS
@@ -91,11 +92,37 @@ def test_what_becomes_of_each(tree: Path) -> None:
     }
     assert done["z.pyrnn.gz"].record["duplicate_of"] == str(tree / "a.pyrnn.gz")
     again = outcomes(plan([tree], None))
-    assert sorted(outcome.status for outcome in again.values()) == [
-        *("duplicate", "refused", "refused", "up to date", "up to date", "up to date")
-    ]
+    assert sorted(outcome.status for outcome in again.values()) == [*["refused"] * 2, *["up to date"] * 4]
+    assert all(again[name].record.get("target_sha256") == done[name].record.get("target_sha256") for name in done)
     forced = outcomes(plan([tree], None), force=True)
     assert forced["a.pyrnn.gz"].status == "converted"
+    assert forced["z.pyrnn.gz"].status == "duplicate"
+
+
+def test_a_duplicate_gets_the_result_it_would_have_alone(tree: Path, tmp_path: Path) -> None:
+    os.link(tree / "a.pyrnn.gz", tree / "hard-link.pyrnn.gz")
+    done = outcomes(plan([tree], None))
+    for name in ("sub/z.pyrnn", "hard-link.pyrnn"):
+        outcome = done[f"{name}.gz".removeprefix("sub/")]
+        assert outcome.status == "duplicate"
+        alone = convert(tree / f"{name}.gz", tmp_path / "alone.hdf5", force=True)
+        assert outcome.record["target_sha256"] == alone.target_sha256
+        assert (tree / f"{name}.hdf5").read_bytes() == alone.target.read_bytes()
+        assert (outcome.record["source_size"], outcome.record["source_sha256"]) == (
+            alone.source_size, alone.source_sha256,
+        )  # fmt: skip
+
+
+def test_a_duplicate_is_refused_or_fails_as_its_own(tree: Path, tmp_path: Path) -> None:
+    shutil.copy(tree / "evil.pyrnn", tree / "sub" / "evil-too.pyrnn")
+    out = tmp_path / "out"
+    (out / "a.pyrnn.hdf5").mkdir(parents=True)
+    done = outcomes(plan([tree], out))
+    assert done["evil-too.pyrnn"].record == done["evil.pyrnn"].record | {"source": str(tree / "sub" / "evil-too.pyrnn")}
+    # What failed for its place only is converted elsewhere.
+    assert [done[name].status for name in ("a.pyrnn.gz", "z.pyrnn.gz")] == ["failed", "converted"]
+    (tree / "a.pyrnn.gz").write_bytes((tree / "sub" / "deep" / "c.pyrnn.gz").read_bytes())
+    assert convert_duplicate(tree / "a.pyrnn.gz", tree / "new.hdf5", out / "sub" / "z.pyrnn.hdf5") is None
 
 
 def test_a_crash_costs_only_its_model(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

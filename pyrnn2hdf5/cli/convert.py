@@ -134,7 +134,7 @@ def _convert_many(
 
     start = time.perf_counter()
     order = {job.source: number for number, job in enumerate(jobs)}
-    outcomes: list[Outcome] = []
+    done: dict[int, Outcome] = {}
     shown = 0
     try:
         with (
@@ -142,15 +142,17 @@ def _convert_many(
             _progress(len(jobs), hidden=as_json or quiet) as advance,
         ):
             for outcome in finished:
-                outcomes.append(outcome)
+                done[order[outcome.job.source]] = outcome
                 advance(outcome)
                 if as_json:
                     print_json(outcome.record)
-                elif not quiet:
-                    shown = _show_in_order(outcomes, order, shown)
+                while not (as_json or quiet) and shown in done:
+                    # In the order of the sources: up to the first that is still at work.
+                    typer.echo(_line(done[shown].record))
+                    shown += 1
     finally:
         # Also after an interrupt: what was done is told.
-        outcomes.sort(key=lambda outcome: order[outcome.job.source])
+        outcomes = [done[number] for number in sorted(done)]
         records = [outcome.record for outcome in outcomes]
         if not as_json and not quiet:
             typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
@@ -167,19 +169,13 @@ def _convert_many(
         raise typer.Exit(Exit.FAILED)
 
 
-def _show_in_order(outcomes: list[Outcome], order: dict[Path, int], shown: int) -> int:
-    """Print the lines of all models up to the first that is still at work; returns how many are shown."""
-    done = {order[outcome.job.source]: outcome for outcome in outcomes}
-    while shown in done:
-        record = done[shown].record
-        line = f"{record['status']}: {render.visible(record['source'])}"
-        if record["status"] == "converted":
-            line += f" -> {render.visible(record['target'])}"
-        elif record["status"] == "duplicate":
-            line += f" has the content of {render.visible(record['duplicate_of'])}"
-        typer.echo(line)
-        shown += 1
-    return shown
+def _line(record: dict[str, Any]) -> str:
+    line = f"{record['status']}: {render.visible(record['source'])}"
+    if record["status"] in ("converted", "duplicate"):
+        line += f" -> {render.visible(record['target'])}"
+    if record["status"] == "duplicate":
+        line += f" (has the content of {render.visible(record['duplicate_of'])})"
+    return line
 
 
 @contextlib.contextmanager
