@@ -15,9 +15,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__, render
+from . import convert, verify
 from .common import Exit
-from .convert import convert
-from .verify import verify
 
 app = typer.Typer(
     name="pyrnn2hdf5",
@@ -42,8 +41,8 @@ def _options(
     pass
 
 
-app.command()(convert)
-app.command()(verify)
+app.command()(convert.convert)
+app.command()(verify.verify)
 
 
 def _stop(number: int, frame: object) -> NoReturn:
