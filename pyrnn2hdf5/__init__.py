@@ -16,7 +16,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .conversion import Conversion as Conversion
     from .conversion import convert as convert
-    from .conversion import save_hdf5 as save_hdf5
     from .errors import CorruptPickleError as CorruptPickleError
     from .errors import Hdf5LayoutError as Hdf5LayoutError
     from .errors import InvalidInputError as InvalidInputError
@@ -41,9 +40,10 @@ if TYPE_CHECKING:
     from .source import Limits as Limits
     from .verification import Verification as Verification
     from .verification import verify as verify
+    from .writing import save_hdf5 as save_hdf5
 
 _ROOMS = {
-    "conversion": ("Conversion", "convert", "save_hdf5"),
+    "conversion": ("Conversion", "convert"),
     "errors": (
         *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "LoadLimitError"),
         "Pyrnn2Hdf5Error",
@@ -57,6 +57,7 @@ _ROOMS = {
     "pyrnn": ("load_pyrnn",),
     "source": ("Limits",),
     "verification": ("Verification", "verify"),
+    "writing": ("save_hdf5",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -1,21 +1,26 @@
-"""One pyrnn file becomes one HDF5 file: read, write beside the target, verify, then give it its name."""
+"""One pyrnn file becomes one HDF5 file, and what became of it.
+
+What h5py needs (`writing`, `hdf5`) is imported inside functions: it takes as long as an ordinary
+model takes to be read, and both are done at once.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .atomic import new_file
-from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
-from .hdf5 import read, to_bytes
+from .errors import Hdf5LayoutError, TargetExistsError
 from .model import Model, Source, codec_problems, remarks
 from .names import default_target
 from .pyrnn import read_pyrnn
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
-from .stored import KIND, Stored, restore, store
-from .verification import Verification, compare
+from .stored import KIND, Stored, store
+
+if TYPE_CHECKING:
+    from .verification import Verification
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,11 @@ def convert(
     if path.exists() and not force:
         return _existing(source, path, float64=float64, compress=compress)
 
-    model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum)
+    model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=_import_writing)
+    from .writing import write
+
     stored = store(model, float64=float64, compress=compress)
-    content = to_bytes(stored)
-    with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
-        try:
-            verification = verify_written(model, stored, temporary) if verify else None
-        except VerificationError as error:
-            raise VerificationError(f"{error} ({_evidence(temporary, path.name, keep_failed)})") from error
+    verification = write(model, stored, path, force=force, verify=verify, keep_failed=keep_failed)
     return replace(
         _outcome("converted", source, path, stored),
         source_size=facts.size,
@@ -91,9 +92,12 @@ def convert_duplicate(
     """Write the result of a source that has the content of another, out of the verified result `of` of that one.
 
     The model is not read again: the new file differs from `of` in nothing but the name it records,
-    and must read back as what was written. None where `of` was not made from this content. Raises and leaves
-    things as `convert` does.
+    and must read back as what was written. None where `of` was not made from this content. Raises
+    and leaves things as `convert` does.
     """
+    from .hdf5 import read
+    from .writing import write_again
+
     source = Path(source)
     path = _target_path(source, target)
     there = read(of)
@@ -101,14 +105,14 @@ def convert_duplicate(
     if there.source is None or there.source.sha256 != sha256:
         return None
     if path.exists() and not force:
-        return _existing(source, path, float64=_is_float64(there), compress=there.compressed)
+        return _existing(source, path, float64=there.float64, compress=there.compressed)
     stored = replace(there, source=Source(source.name, sha256))
-    content = to_bytes(stored)
-    with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
-        if to_bytes(read(temporary)) != content:
-            raise VerificationError("verification failed: what was written reads back as something else")
+    write_again(stored, path, force=force)
     return _outcome("converted", source, path, stored)
+
+
+def _import_writing() -> None:
+    importlib.import_module(".writing", __package__)
 
 
 def _outcome(status: str, source: Path, path: Path, stored: Stored) -> Conversion:
@@ -124,53 +128,6 @@ def _outcome(status: str, source: Path, path: Path, stored: Stored) -> Conversio
     )
 
 
-def _evidence(temporary: Path, name: str, keep_failed: str | os.PathLike[str] | None) -> str:
-    """Where the file that failed its verification is, in words."""
-    if keep_failed is None:
-        return "nothing was kept; --keep-failed DIR keeps the evidence"
-    kept = Path(keep_failed) / name
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(temporary, kept)
-    return f"the failed file is {kept}"
-
-
-def save_hdf5(
-    model: Model, path: str | os.PathLike[str], *, force: bool = False, float64: bool = False, compress: bool = False
-) -> Verification:
-    """Write a model to HDF5, verified before the file gets its name; options as for `convert`.
-
-    Raises `InvalidModelError`, `TargetExistsError`, `VerificationError` or `OSError`.
-    """
-    path = Path(path)
-    if path.exists() and not force:
-        raise TargetExistsError(f"{path} exists; use force to replace it")
-    stored = store(model, float64=float64, compress=compress)
-    with new_file(path, force=force) as temporary:
-        temporary.write_bytes(to_bytes(stored))
-        return verify_written(model, stored, temporary)
-
-
-def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
-    """Read a written file back and compare it with the model it was written from.
-
-    Raises `VerificationError` where anything differs.
-    """
-    try:
-        again = read(path)
-        verification = compare(stored, again, model, restore(again))
-    except (Hdf5LayoutError, InvalidModelError) as error:
-        raise VerificationError(f"verification failed: {error}") from error
-    problems = list(verification.problems)
-    for name in ("kind", "compressed", "labels", "permutation", "line_normalizer", "normalize", "source"):
-        expected, got = getattr(stored, name), getattr(again, name)
-        if expected != got:
-            problems.append(f"{name}: expected {expected!r:.80}, got {got!r:.80}")
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise VerificationError(f"verification failed: {problems[0]}{more}")
-    return verification
-
-
 def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
     path = default_target(source) if target is None else Path(target)
     if target is not None and path.is_dir():
@@ -184,19 +141,17 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
 
 def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
+    from .hdf5 import read
+
     try:
         there = read(path)
     except Hdf5LayoutError:
         there = None
     if there is None or there.source is None or there.source.sha256 != sha256_of(source):
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")
-    if (there.compressed, _is_float64(there)) != (compress, float64):
+    if (there.compressed, there.float64) != (compress, float64):
         raise TargetExistsError(f"{path} exists and was made with other options; use --force to replace it")
     return _outcome("up to date", source, path, there)
-
-
-def _is_float64(stored: Stored) -> bool:
-    return any(values.dtype.itemsize == 8 for values in stored.data.values())
 
 
 def _warnings(model: Model, stored: Stored) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import re
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
@@ -56,14 +57,19 @@ OTHER_KINDS: Final = {
 
 
 def read_pyrnn(
-    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, ignore_checksum: bool = False
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    ignore_checksum: bool = False,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[Model, SourceFacts]:
     """Read a pyrnn file, plain or packed, in a bounded child process and without running anything in it.
 
+    `meanwhile` is called while the child reads.
     Raises `OSError`, `SourceError`, `LoadLimitError`, `UnsafePickleError`, `CorruptPickleError`,
     `UnsupportedModelError` or `InvalidModelError`.
     """
-    return bounded(lambda: _read(path, limits, ignore_checksum=ignore_checksum), limits)
+    return bounded(lambda: _read(path, limits, ignore_checksum=ignore_checksum), limits, meanwhile)
 
 
 def _read(path: str | os.PathLike[str], limits: Limits, *, ignore_checksum: bool) -> tuple[Model, SourceFacts]:

@@ -33,14 +33,15 @@ Loaded = tuple[Model, SourceFacts]
 HEADER: Final = struct.Struct("<Q")
 
 
-def bounded(load: Callable[[], Loaded], limits: Limits) -> Loaded:
+def bounded(load: Callable[[], Loaded], limits: Limits, meanwhile: Callable[[], None] | None = None) -> Loaded:
     """Run `load` in a child process within `limits` and hand back what it returns or raises.
 
-    Raises `LoadLimitError` where a limit is met, `CorruptPickleError` where the child crashes.
+    `meanwhile` is called in this process, while the child loads. Raises `LoadLimitError` where a
+    limit is met, `CorruptPickleError` where the child crashes.
     """
     if not child.POSIX:
         return load()
-    ending = child.run(lambda: _run(load, limits), limits.seconds)
+    ending = child.run(lambda: _run(load, limits), limits.seconds, meanwhile)
     if ending.timed_out or ending.signal_name == "SIGXCPU":
         raise LoadLimitError("time", f"{limits.seconds:g} s", "--max-seconds")
     if ending.signal_name:

@@ -74,6 +74,11 @@ class Stored:
     normalize: str | None = None
     source: Source | None = None
 
+    @property
+    def float64(self) -> bool:
+        """Whether the weights are kept unrounded."""
+        return any(values.dtype.itemsize == 8 for values in self.data.values())
+
 
 def store(model: Model, *, float64: bool = False, compress: bool = False) -> Stored:
     """The stored form of a model, weights cast to float32 once, or as they are with `float64`.

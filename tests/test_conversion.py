@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import atomic, conversion
+from pyrnn2hdf5 import atomic, writing
 from pyrnn2hdf5.atomic import new_file
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, SourceError, TargetExistsError, VerificationError
 from pyrnn2hdf5.hdf5 import load_hdf5, to_bytes
@@ -127,7 +127,7 @@ def test_a_target_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
-    monkeypatch.setattr(conversion, "to_bytes", lambda stored: other)
+    monkeypatch.setattr(writing, "to_bytes", lambda stored: other)
     kept = tmp_path / "evidence" / "digits.pyrnn.hdf5"
     with pytest.raises(VerificationError, match=r"\(nothing was kept; --keep-failed DIR keeps the evidence\)$"):
         pyrnn2hdf5.convert(SOURCE, tmp_path)
@@ -140,7 +140,7 @@ def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: 
 
 def test_failed_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz"))
-    monkeypatch.setattr(conversion, "to_bytes", lambda stored: to_bytes(other))
+    monkeypatch.setattr(writing, "to_bytes", lambda stored: to_bytes(other))
     with pytest.raises(VerificationError, match="failed: stored: forward LSTM WGI: row 0, column 0: expected"):
         pyrnn2hdf5.convert(SOURCE, tmp_path)
     assert only(tmp_path) == []

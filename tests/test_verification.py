@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.built_in_lines import LINES, PAD, built_in_lines
-from pyrnn2hdf5.conversion import verify_written
 from pyrnn2hdf5.errors import VerificationError
 from pyrnn2hdf5.hdf5 import to_bytes
 from pyrnn2hdf5.load import load_any
@@ -17,6 +16,7 @@ from pyrnn2hdf5.lstm import hidden_batch
 from pyrnn2hdf5.model import Codec, Model, Source
 from pyrnn2hdf5.stored import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.verification import Verification, compare, verify
+from pyrnn2hdf5.writing import verify_written
 
 from .conftest import MODELS
 
