@@ -38,7 +38,7 @@ interop: install .py27/installed
 
 # Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.
 bench: install .py27/installed
-	PYTHON27=$(PYTHON27) $(BIN)/python tests/benchmarks/bench.py
+	PYTHON27=$(PYTHON27) $(BIN)/python -m tests.benchmarks.bench
 
 .py27/installed: fixtures/requirements-py27.txt
 	test -n '$(PYTHON27)' # needs Python 2.7.18

@@ -1,113 +1,207 @@
-"""Run by `make bench`: our speed as a ratio to a peer, both in turn in the same run.
+"""Run by `make bench`: what we take as a ratio to a peer, both in turn in the same run, and how cost grows.
 
-Prints a table and writes `build/bench.json`. Uses the models in ../shared where they are, else the
-fixtures, which are too small to show much.
+Prints a table, puts it into README.md between its marks, and writes `build/bench.json`. Uses the
+models in ../shared, and the real kraken and ocropy under Python 2.7; without these there is nothing
+to compare with.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
-import statistics
-import subprocess
+import platform
+import re
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-HERE = Path(__file__).parent
+import numpy as np
+
+from ..pickles import Scalar, dump, recognizer
+from .measure import PYTHON27, ROOT, Program, exponent, in_turn, our_library, ours, peer
+
 REAL = ROOT.parent / "shared" / "real"
-OURS = [sys.executable, "-m", "pyrnn2hdf5"]
-ROUNDS = 7
-PYTHON27 = os.environ.get("PYTHON27", "")
-ONE_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-PEER = {**ONE_THREAD, "PYTHONPATH": str(ROOT / ".py27")}
+SMALL, HISTORY, BUFFERS = (
+    REAL / f"{name}.pyrnn.gz" for name in ("fraktur-jze", "en-default-history", "en-default-buffers")
+)
+MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case: medians of both sides, and of the ratio ours / theirs."""
+    """One case. `ratio` is ours / peer as the goal has it; of growth, `ratio` is the exponent."""
 
     case: str
-    unit: str
+    ours: str
     peer: str
-    goal: str
-    ours: float
-    theirs: float
     ratio: float
+    goal: str
 
 
-def models() -> tuple[Path, list[Path]]:
-    """A model and dewarped lines for it."""
-    if REAL.is_dir():
-        return REAL / "fraktur-jze.pyrnn.gz", sorted((REAL / "lines").glob("*.npz"))
-    fixtures = ROOT / "fixtures"
-    return fixtures / "models" / "digits.pyrnn.gz", sorted((fixtures / "lines").glob("*.line.npy"))
+def seconds(value: float) -> str:
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
-def seconds(command: list[str]) -> Callable[[], float]:
-    """Wall time of a whole process."""
+def conversions(folder: Path) -> Iterator[Row]:
+    """Whole processes: time and peak memory of conversions with verification."""
 
-    def measure() -> float:
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        return time.perf_counter() - start
+    def convert(source: Path) -> Program:
+        return ours("convert", "-q", "--force", source, "-o", folder / "ours.hdf5")
 
-    return measure
+    def kraken(source: Path) -> Program:
+        return peer("convert", source, folder / "kraken.hdf5")
+
+    a, b, ratio = in_turn(convert(SMALL).seconds, kraken(SMALL).seconds, 9)
+    yield Row("convert and verify fraktur-jze", seconds(a), f"kraken {seconds(b)}, unverified", ratio, "<= 1")
+    a, b, ratio = in_turn(kraken(HISTORY).seconds, convert(HISTORY).seconds, 1)
+    yield Row("convert and verify en-default-history", seconds(b), f"kraken {seconds(a)}", ratio, ">= 15 times")
+    a, b, ratio = in_turn(peer("load_object", HISTORY).seconds, convert(HISTORY).seconds, 3)
+    yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, ">= 2.5 times")
+    a, b, ratio = in_turn(convert(HISTORY).megabytes, kraken(HISTORY).megabytes, 1)
+    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, "<= 300 MB")
+    a, b, ratio = in_turn(convert(BUFFERS).seconds, kraken(BUFFERS).seconds, 5)
+    yield Row("convert and verify en-default-buffers", seconds(a), f"kraken {seconds(b)}", ratio, "< 1")
+    a, b, ratio = in_turn(convert(BUFFERS).megabytes, kraken(BUFFERS).megabytes, 1)
+    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, "<= 150 MB")
+    plain = ours("convert", "-q", "--force", "--no-verify", SMALL, "-o", folder / "ours.hdf5")
+    verify = ours("verify", "-q", SMALL, folder / "ours.hdf5")
+    plain.run()
+    a, b, ratio = in_turn(verify.seconds, plain.seconds, 5)
+    yield Row("verify fraktur-jze", seconds(a), f"our convert --no-verify {seconds(b)}", ratio, "<= 2")
 
 
-def printed(command: list[str], environment: dict[str, str]) -> Callable[[], float]:
-    """The number that a process prints."""
+def variants(source: Path, folder: Path, count: int, *, equal: bool = False) -> list[Path]:
+    """Copies of a model; unless `equal` they differ in the name of an empty member behind the gzip data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data, member = source.read_bytes(), gzip.compress(b"")
+    paths = [folder / f"{source.name.split('.')[0]}-{number:04}.pyrnn.gz" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(data if equal else data + member[:4] + number.to_bytes(4, "little") + member[8:])
+    return paths
 
-    def measure() -> float:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-        return float(done.stdout)
 
-    return measure
+def archives(folder: Path) -> Iterator[Row]:
+    """A tree of 100 models against a loop around kraken's functions in one process, in models a second."""
+    mixes = {
+        "100 copies of the four real models": [
+            (name, 25, True) for name in ("fraktur-jze", "loeb-greek", "en-default-history", "en-default-buffers")
+        ],
+        "100 different models, two small kinds": [(name, 50, False) for name in ("fraktur-jze", "loeb-greek")],
+    }
+    for case, mix in mixes.items():
+        tree, out = folder / "tree", folder / "out"
+        paths = [variants(REAL / f"{name}.pyrnn.gz", tree / name, count, equal=equal) for name, count, equal in mix]
+        command = ours("convert", "-q", "-j", "2", tree, "-o", out)
+
+        def run(command: Program = command, out: Path = out, paths: list[list[Path]] = paths) -> float:
+            shutil.rmtree(out, ignore_errors=True)
+            return sum(map(len, paths)) / command.seconds()
+
+        # One of each kind stands for all of them: kraken takes 23 s for one with a history.
+        loop = peer("loop", folder / "kraken.hdf5", *(of_kind[0] for of_kind in paths))
+        a, b, ratio = in_turn(run, loop.printed, 1 if "en-default-history" in str(paths) else 3)
+        yield Row(f"{case}, 2 processes, verified", f"{a:.3g}/s", f"kraken {b:.3g}/s", ratio, ">= 4 times")
+        shutil.rmtree(tree)
 
 
-def in_turn(ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float, float, float]:
-    """Medians of both, and of the ratio of each pair."""
-    ours(), peer()
-    pairs = [(ours(), peer()) for _ in range(ROUNDS)]
-    left, right = zip(*pairs, strict=True)
-    return statistics.median(left), statistics.median(right), statistics.median(a / b for a, b in pairs)
+def inside(folder: Path) -> Iterator[Row]:
+    """Inside a process: loading and the forward pass; and the sizes of files."""
+    for name, theirs, plain, packed in (
+        ("fraktur-jze", "fraktur-jze", 1.02, 0.96),
+        ("en-default-history", "en-default", 1.02, 0.93),
+    ):
+        peer_size = (REAL / f"{theirs}.kraken.hdf5").stat().st_size
+        for options, most in (((), plain), (("--compress",), packed)):
+            ours("convert", "-q", "--force", *options, REAL / f"{name}.pyrnn.gz", "-o", folder / "size.hdf5").run()
+            size = (folder / "size.hdf5").stat().st_size
+            case = " ".join(("file size of", name, *options))
+            yield Row(case, f"{size / 1e3:.0f} kB", f"kraken {peer_size / 1e3:.0f} kB", size / peer_size, f"<= {most}")
+    path = folder / "load.hdf5"
+    ours("convert", "-q", "--force", SMALL, "-o", path).run()
+    a, b, ratio = in_turn(peer("load", path).printed, our_library("load", path).printed, 3)
+    yield Row("load_hdf5 fraktur-jze", seconds(b), f"kraken {seconds(a)}", ratio, ">= 15 times")
+    lines = sorted((REAL / "lines").glob("*.npz"))
+    for how, some, goal in (("one", lines[:1], ">= 8 times"), ("batch", lines, ">= 15 times")):
+        case = f"forward pass, {'one line' if how == 'one' else f'{len(lines)} lines in one batch'}"
+        a, b, ratio = in_turn(our_library(how, SMALL, *some).printed, peer("steps", SMALL, *some).printed, 5)
+        yield Row(case, f"{a:.3g} steps/s", f"ocropy {b:.3g} steps/s", ratio, goal)
+
+
+def starts() -> Iterator[Row]:
+    """What a terminal waits for, against the interpreter alone."""
+    bare = Program((sys.executable, "-c", "pass"))
+    completion = {
+        **os.environ,
+        "_PYRNN2HDF5_COMPLETE": "complete_bash",
+        "COMP_WORDS": "pyrnn2hdf5 co",
+        "COMP_CWORD": "1",
+    }
+    for name, program in (
+        ("--version", ours("--version")),
+        ("--help", ours("--help")),
+        ("completion", Program((str(Path(sys.executable).parent / "pyrnn2hdf5"),), completion)),
+    ):
+        a, b, ratio = in_turn(program.seconds, bare.seconds, 7)
+        yield Row(name, seconds(a), f"python alone {seconds(b)}", ratio, "< 150 ms")
+
+
+def growth(folder: Path) -> Iterator[Row]:
+    """How the time of a conversion grows, less what the smallest takes: an exponent of 1 is linear."""
+
+    def row(case: str, sizes: list[int], commands: list[Program]) -> Row:
+        costs = [min(command.seconds() for _ in range(3)) for command in commands]
+        grown = [cost - costs[0] for cost in costs[1:]]
+        shown = ", ".join(f"{size:,}: {seconds(cost)}" for size, cost in zip(sizes, costs, strict=True))
+        return Row(case, shown, "", exponent(sizes[1:], grown), "exponent <= 1")
+
+    def convert(path: Path, data: bytes) -> Program:
+        path.write_bytes(data)
+        return ours("convert", "-q", "--force", path, "-o", folder / "grown.hdf5")
+
+    sizes = [100, 10_000, 100_000, 1_000_000]
+    errors = [[Scalar(np.float64(1 / (n + 1))) for n in range(size)] for size in sizes]
+    changes = [{"error_log": error, "cerror_log": [(1, 40)] * len(error)} for error in errors]
+    commands = [
+        convert(folder / f"lines-{size}.pyrnn", dump(recognizer(48, 100, changes=change)))
+        for size, change in zip(sizes, changes, strict=True)
+    ]
+    yield row("convert, by lines of history", sizes, commands)
+    # The weights of a network are Ns * (1 + Ni + Ns) a gate, so that is what cost is held against.
+    units = [10, 100, 200, 400, 800]
+    commands = [convert(folder / f"units-{Ns}.pyrnn", dump(recognizer(48, Ns))) for Ns in units]
+    yield row("convert, by weights (48 inputs, 10 to 800 units)", [8 * Ns * (49 + Ns) for Ns in units], commands)
+    sizes = [1, 10, 100, 1000]
+    commands = []
+    for size in sizes:
+        tree = folder / f"models-{size}"
+        variants(ROOT / "fixtures" / "models" / "digits-kraken.pyrnn.gz", tree, size)
+        commands.append(ours("convert", "-q", "--force", "-j", "2", tree, "-o", folder / "many"))
+    yield row("convert, by number of models", sizes, commands)
 
 
 def main() -> None:
-    model, lines = models()
-    names = [str(path) for path in lines]
-    rows: list[Row] = []
-
-    def row(case: str, unit: str, peer: str, goal: str, figures: tuple[float, float, float]) -> None:
-        rows.append(Row(case, unit, peer, goal, *figures))
-
-    with tempfile.TemporaryDirectory() as folder:
-        target = f"{folder}/x.hdf5"
-        plain = [*OURS, "convert", "-q", "--force", "--no-verify", str(model), "-o", target]
-        subprocess.run(plain, check=True)
-        verify = [*OURS, "verify", "-q", str(model), target]
-        row("verify a model", "s", "our convert --no-verify", "<= 2", in_turn(seconds(verify), seconds(plain)))
-    if PYTHON27:
-        ocropy = [PYTHON27, str(HERE / "ocropy_py27.py"), str(model)]
-        for how, count, goal in (("batch", len(names), ">= 15"), ("one", 1, ">= 8")):
-            case = f"forward pass, {count} lines in one batch" if how == "batch" else "forward pass, one line"
-            ours = printed([sys.executable, str(HERE / "steps.py"), how, str(model), *names[:count]], ONE_THREAD)
-            row(case, "steps/s", "ocropy", goal, in_turn(ours, printed([*ocropy, *names[:count]], PEER)))
-    else:
-        print("no Python 2.7 here: nothing was compared with ocropy", file=sys.stderr)
-
-    print(f"Model {model.name}, {len(lines)} lines, medians of {ROUNDS} rounds in turn.\n")
-    print("| case | ours | peer | ratio | goal |")
-    print("|---|---|---|---|---|")
-    for r in rows:
-        print(f"| {r.case} | {r.ours:.3g} {r.unit} | {r.peer}: {r.theirs:.3g} | {r.ratio:.2f} | {r.goal} |")
-    report = ROOT / "build" / "bench.json"
-    report.parent.mkdir(exist_ok=True)
-    report.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if not (REAL.is_dir() and PYTHON27):
+        raise SystemExit("make bench: expected the models in ../shared and Python 2.7, got neither or one")
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in (conversions(folder), archives(folder), inside(folder), starts(), growth(folder)):
+            for row in part:
+                rows.append(row)
+                print(f"{row.case}: {row.ours}; {row.peer}; {row.ratio:.3g} ({row.goal})", flush=True)
+    lines = ["| case | ours | peer | ratio | goal |", "|---|---|---|---|---|"]
+    lines += [f"| {row.case} | {row.ours} | {row.peer} | {row.ratio:.3g} | {row.goal} |" for row in rows]
+    where = f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores."
+    table = "\n".join([*lines, "", where, ""])
+    print(table)
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "bench.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", "utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(MARKS.sub(lambda match: match[1] + table + match[2], readme.read_text("utf-8")), "utf-8")
 
 
 main()
