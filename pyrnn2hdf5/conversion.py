@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .atomic import new_file
-from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
+from .errors import Hdf5LayoutError, InvalidModelError, LoadLimitError, TargetExistsError, VerificationError
 from .hdf5 import read, to_bytes
+from .load import read_stored
 from .model import Model, codec_problems, remarks
 from .names import default_target
 from .pyrnn import read_pyrnn
@@ -119,7 +120,7 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     Raises `VerificationError` where anything differs.
     """
     try:
-        again = read(path)
+        again = read(path)  # in this process: these bytes are our own
         verification = compare(stored, again, model, restore(again))
     except (Hdf5LayoutError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error
@@ -148,8 +149,8 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
 def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
     try:
-        there = read(path)
-    except Hdf5LayoutError:
+        there = read_stored(path)
+    except (Hdf5LayoutError, LoadLimitError):
         there = None
     if there is None or there.source is None or there.source.sha256 != sha256_of(source):
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")

@@ -1,5 +1,8 @@
 """The HDF5 format: a writer and a reader of the layout in `stored`. The only module that imports h5py.
 
+The reader here reads in this very process, which is for bytes of our own. A file from elsewhere can
+make the HDF5 library loop or crash: `load` reads these in a bounded child.
+
 The root group holds the attribute `kind` and the data sets of `LAYOUT`, and nothing else but the
 subgroup `pyrnn2hdf5`. kraken 0.3 to 0.6 reads the root and ignores the subgroup.
 
@@ -36,8 +39,8 @@ import h5py
 import numpy as np
 
 from .errors import Hdf5LayoutError
-from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Model, Parameter, Source, TrainingRecord
-from .stored import KIND, KIND_EXT, LAYOUT, Stored, restore
+from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Parameter, Source, TrainingRecord
+from .stored import KIND, KIND_EXT, LAYOUT, Stored
 
 Read = TypeVar("Read")
 
@@ -151,7 +154,7 @@ def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
     try:
         with h5py.File(stream, "r") as file:
             return read_file(file)
-    except Hdf5LayoutError:
+    except (Hdf5LayoutError, MemoryError):
         raise
     except Exception as error:
         # h5py raises about any type for a damaged file; all of it means the same here.
@@ -338,11 +341,3 @@ def _read_strings(group: Any, name: str, longest: int, rows: int) -> tuple[str |
         None if count < 0 else data.ljust(count, b"\0")[:count].decode("utf-8", "surrogatepass")
         for data, count in zip(texts[()].tolist(), counts, strict=True)
     )
-
-
-def load_hdf5(path: str | os.PathLike[str]) -> Model:
-    """Load a model from HDF5, written by this project or by kraken.
-
-    Raises `OSError`, `Hdf5LayoutError` or `InvalidModelError`.
-    """
-    return restore(read(path))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.conversion import save_hdf5
 from pyrnn2hdf5.errors import InvalidModelError, UnsupportedModelError
-from pyrnn2hdf5.hdf5 import load_hdf5
+from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_problems, remarks
 from pyrnn2hdf5.pyrnn import load_pyrnn
 
