@@ -14,7 +14,7 @@ from .load import read_stored
 from .model import Model, codec_problems, remarks
 from .names import default_target
 from .pyrnn import read_pyrnn
-from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
+from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of, usable_path
 from .stored import KIND, Stored, restore, store
 from .verification import Verification, compare
 
@@ -59,10 +59,10 @@ def convert(
     Raises `TargetExistsError`, `VerificationError`, whatever `read_pyrnn` raises, and `OSError`.
     On any of them no target is written and an existing one is untouched.
     """
-    source = Path(source)
+    source = usable_path(source)
     with open_source(source):
         pass  # What is no pyrnn file at all is told before anything is said about a target.
-    path = _target_path(source, target)
+    path = _target_path(source, target, force=force)
     if path.exists() and not force:
         return _existing(source, path, float64=float64, compress=compress)
 
@@ -105,7 +105,7 @@ def save_hdf5(
 
     Raises `InvalidModelError`, `TargetExistsError`, `VerificationError` or `OSError`.
     """
-    path = Path(path)
+    path = usable_path(path)
     if path.exists() and not force:
         raise TargetExistsError(f"{path} exists; use force to replace it")
     stored = store(model, float64=float64, compress=compress)
@@ -135,10 +135,12 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     return verification
 
 
-def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
-    path = default_target(source) if target is None else Path(target)
+def _target_path(source: Path, target: str | os.PathLike[str] | None, *, force: bool) -> Path:
+    path = default_target(source) if target is None else usable_path(target)
     if target is not None and path.is_dir():
         path = path / default_target(source).name
+    if path.is_symlink() and not path.exists() and not force:
+        raise TargetExistsError(f"{path} is a link to a file that is not there; use --force to replace it")
     if path.exists() and not path.is_file():
         raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
     if path.exists() and path.samefile(source):

@@ -32,7 +32,6 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 import h5py
@@ -40,7 +39,8 @@ import numpy as np
 
 from .errors import Hdf5LayoutError
 from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Parameter, Source, TrainingRecord
-from .stored import KIND, KIND_EXT, LAYOUT, Stored
+from .source import regular_file
+from .stored import KIND, KIND_EXT, LAYOUT, Stored, kraken_labels
 
 Read = TypeVar("Read")
 
@@ -49,8 +49,8 @@ FORMAT_VERSION: Final = 1
 LIBVER: Final = ("earliest", "v108")
 """Bounds on the HDF5 file format, so that HDF5 1.8 reads what any later version wrote."""
 
-MAX_BYTES: Final = 128 * 2**20
-"""Most bytes the data sets of one file may unpack to; the largest real model has 4 million."""
+MAX_BYTES: Final = 64 * 2**20
+"""Most bytes the data sets of one file may unpack to: `MAX_WEIGHTS` in float64, and a codec."""
 
 MAX_ROWS: Final = 1000
 """Most rows of the training history."""
@@ -127,27 +127,21 @@ def _write_strings(group: Any, name: str, texts: Sequence[str | None]) -> None:
 def read(path: str | os.PathLike[str]) -> Stored:
     """Read the stored form of a model. Every shape, type and link is looked at before any data is.
 
-    Raises `OSError` where the system refuses the path, `Hdf5LayoutError` for anything else.
+    Raises `OSError` where the system refuses the path, `SourceError` where it is no regular file,
+    `Hdf5LayoutError` for anything else.
     """
     # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
-    with _open(path) as stream:
+    with regular_file(path).open("rb") as stream:
         return _read_stream(stream, _read)
 
 
 def read_source(path: str | os.PathLike[str]) -> Source | None:
     """Which source a file records, without reading any data; None where it records none.
 
-    Raises `OSError` or `Hdf5LayoutError`.
+    Raises as `read` does.
     """
-    with _open(path) as stream:
+    with regular_file(path).open("rb") as stream:
         return _read_stream(stream, _read_source_of_file)
-
-
-def _open(path: str | os.PathLike[str]) -> IO[bytes]:
-    # Looked at before it is opened: opening a FIFO would wait for a writer.
-    if Path(path).exists() and not Path(path).is_file():
-        raise Hdf5LayoutError("expected an HDF5 file, got a folder, device or pipe")
-    return Path(path).open("rb")
 
 
 def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
@@ -233,6 +227,8 @@ def _read_extra(root: Stored, group: Any) -> Stored:
     labels = _read_strings(group, "labels", MAX_LABEL * 4, No)
     if labels is not None and len(labels) != No:
         raise Hdf5LayoutError(f"labels: expected {No}, got {len(labels)}")
+    if labels is not None and root.kind == KIND and labels != kraken_labels(root.data["codec"]):
+        raise Hdf5LayoutError("labels: expected those that kraken reads from the codec, got others")
     permutation = None
     if "permutation" in group:
         permutation = tuple(_look(group, "permutation", "i", 1, No)[()].tolist())
