@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .errors import UnsafePickleError as UnsafePickleError
     from .errors import UnsupportedModelError as UnsupportedModelError
     from .errors import VerificationError as VerificationError
-    from .hdf5 import load_hdf5 as load_hdf5
     from .load import load_any as load_any
+    from .load import load_hdf5 as load_hdf5
     from .model import Codec as Codec
     from .model import LineNormalizer as LineNormalizer
     from .model import Model as Model
@@ -50,8 +50,7 @@ _ROOMS = {
         *("SizeLimitError", "SourceError", "TargetExistsError", "UnsafePickleError", "UnsupportedModelError"),
         "VerificationError",
     ),
-    "hdf5": ("load_hdf5",),
-    "load": ("load_any",),
+    "load": ("load_any", "load_hdf5"),
     "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "names": ("default_target",),
     "pyrnn": ("load_pyrnn",),

@@ -15,7 +15,7 @@ from . import child
 from .conversion import convert, convert_duplicate
 from .errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError, VerificationError
 from .find import pyrnn_files
-from .hdf5 import read_source
+from .load import read_source
 from .names import default_target
 from .render import conversion_json, failure_json
 from .source import sha256_of

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import select
 import signal
@@ -27,7 +28,7 @@ STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 class Ending:
     """How a child ended: what it handed back, and the signal that killed it, or that time was up."""
 
-    message: bytes
+    message: bytes | bytearray
     signal_name: str | None = None
     timed_out: bool = False
 
@@ -71,6 +72,8 @@ def _be_child(
         for number in STOPS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # It ends soon, and a collection would copy every page of the parent it looks at.
+        gc.disable()
         # A crash is told by the parent, in one line.
         faulthandler.disable()
         # What the interpreter itself might say of a damaged pickle is nobody's news.
@@ -111,7 +114,7 @@ def _reap(child: Child, *, timed_out: bool) -> Ending:
         _kill(child)
     status = os.waitpid(child.pid, 0)[1]
     killed = not timed_out and os.WIFSIGNALED(status)
-    return Ending(bytes(child.received), signal.Signals(os.WTERMSIG(status)).name if killed else None, timed_out)
+    return Ending(child.received, signal.Signals(os.WTERMSIG(status)).name if killed else None, timed_out)
 
 
 def _kill(child: Child) -> None:

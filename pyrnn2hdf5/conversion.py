@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import Hdf5LayoutError, TargetExistsError
+from .errors import Hdf5LayoutError, LoadLimitError, TargetExistsError
 from .model import Model, Source, codec_problems, remarks
 from .names import default_target
 from .pyrnn import read_pyrnn
-from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of
+from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of, usable_path
 from .stored import KIND, Stored, store
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def convert(
     Raises `TargetExistsError`, `VerificationError`, whatever `read_pyrnn` raises, and `OSError`.
     On any of them no target is written and an existing one is untouched.
     """
-    source = Path(source)
+    source = usable_path(source)
     with open_source(source):
         pass  # What is no pyrnn file at all is told before anything is said about a target.
-    path = _target_path(source, target)
+    path = _target_path(source, target, force=force)
     if path.exists() and not force:
         return _existing(source, path, float64=float64, compress=compress)
 
@@ -95,12 +95,12 @@ def convert_duplicate(
     and must read back as what was written. None where `of` was not made from this content. Raises
     and leaves things as `convert` does.
     """
-    from .hdf5 import read
+    from .load import read_stored
     from .writing import write_again
 
     source = Path(source)
-    path = _target_path(source, target)
-    there = read(of)
+    path = _target_path(source, target, force=force)
+    there = read_stored(of)
     sha256 = sha256_of(source)
     if there.source is None or there.source.sha256 != sha256:
         return None
@@ -128,10 +128,12 @@ def _outcome(status: str, source: Path, path: Path, stored: Stored) -> Conversio
     )
 
 
-def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
-    path = default_target(source) if target is None else Path(target)
+def _target_path(source: Path, target: str | os.PathLike[str] | None, *, force: bool) -> Path:
+    path = default_target(source) if target is None else usable_path(target)
     if target is not None and path.is_dir():
         path = path / default_target(source).name
+    if path.is_symlink() and not path.exists() and not force:
+        raise TargetExistsError(f"{path} is a link to a file that is not there; use --force to replace it")
     if path.exists() and not path.is_file():
         raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
     if path.exists() and path.samefile(source):
@@ -141,11 +143,11 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None) -> Path:
 
 def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
-    from .hdf5 import read
+    from .load import read_stored
 
     try:
-        there = read(path)
-    except Hdf5LayoutError:
+        there = read_stored(path)
+    except (Hdf5LayoutError, LoadLimitError):
         there = None
     if there is None or there.source is None or there.source.sha256 != sha256_of(source):
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")

@@ -1,5 +1,8 @@
 """The HDF5 format: a writer and a reader of the layout in `stored`. The only module that imports h5py.
 
+The reader here reads in this very process, which is for bytes of our own. A file from elsewhere can
+make the HDF5 library loop or crash: `load` reads these in a bounded child.
+
 The root group holds the attribute `kind` and the data sets of `LAYOUT`, and nothing else but the
 subgroup `pyrnn2hdf5`. kraken 0.3 to 0.6 reads the root and ignores the subgroup.
 
@@ -29,15 +32,15 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 import h5py
 import numpy as np
 
 from .errors import Hdf5LayoutError
-from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Model, Parameter, Source, TrainingRecord
-from .stored import KIND, KIND_EXT, LAYOUT, Stored, restore
+from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Parameter, Source, TrainingRecord
+from .source import regular_file
+from .stored import KIND, KIND_EXT, LAYOUT, Stored, kraken_labels
 
 Read = TypeVar("Read")
 
@@ -46,8 +49,8 @@ FORMAT_VERSION: Final = 1
 LIBVER: Final = ("earliest", "v108")
 """Bounds on the HDF5 file format, so that HDF5 1.8 reads what any later version wrote."""
 
-MAX_BYTES: Final = 128 * 2**20
-"""Most bytes the data sets of one file may unpack to; the largest real model has 4 million."""
+MAX_BYTES: Final = 64 * 2**20
+"""Most bytes the data sets of one file may unpack to: `MAX_WEIGHTS` in float64, and a codec."""
 
 MAX_ROWS: Final = 1000
 """Most rows of the training history."""
@@ -124,34 +127,28 @@ def _write_strings(group: Any, name: str, texts: Sequence[str | None]) -> None:
 def read(path: str | os.PathLike[str]) -> Stored:
     """Read the stored form of a model. Every shape, type and link is looked at before any data is.
 
-    Raises `OSError` where the system refuses the path, `Hdf5LayoutError` for anything else.
+    Raises `OSError` where the system refuses the path, `SourceError` where it is no regular file,
+    `Hdf5LayoutError` for anything else.
     """
     # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
-    with _open(path) as stream:
+    with regular_file(path).open("rb") as stream:
         return _read_stream(stream, _read)
 
 
 def read_source(path: str | os.PathLike[str]) -> Source | None:
     """Which source a file records, without reading any data; None where it records none.
 
-    Raises `OSError` or `Hdf5LayoutError`.
+    Raises as `read` does.
     """
-    with _open(path) as stream:
+    with regular_file(path).open("rb") as stream:
         return _read_stream(stream, _read_source_of_file)
-
-
-def _open(path: str | os.PathLike[str]) -> IO[bytes]:
-    # Looked at before it is opened: opening a FIFO would wait for a writer.
-    if Path(path).exists() and not Path(path).is_file():
-        raise Hdf5LayoutError("expected an HDF5 file, got a folder, device or pipe")
-    return Path(path).open("rb")
 
 
 def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
     try:
         with h5py.File(stream, "r") as file:
             return read_file(file)
-    except Hdf5LayoutError:
+    except (Hdf5LayoutError, MemoryError):
         raise
     except Exception as error:
         # h5py raises about any type for a damaged file; all of it means the same here.
@@ -230,6 +227,8 @@ def _read_extra(root: Stored, group: Any) -> Stored:
     labels = _read_strings(group, "labels", MAX_LABEL * 4, No)
     if labels is not None and len(labels) != No:
         raise Hdf5LayoutError(f"labels: expected {No}, got {len(labels)}")
+    if labels is not None and root.kind == KIND and labels != kraken_labels(root.data["codec"]):
+        raise Hdf5LayoutError("labels: expected those that kraken reads from the codec, got others")
     permutation = None
     if "permutation" in group:
         permutation = tuple(_look(group, "permutation", "i", 1, No)[()].tolist())
@@ -338,11 +337,3 @@ def _read_strings(group: Any, name: str, longest: int, rows: int) -> tuple[str |
         None if count < 0 else data.ljust(count, b"\0")[:count].decode("utf-8", "surrogatepass")
         for data, count in zip(texts[()].tolist(), counts, strict=True)
     )
-
-
-def load_hdf5(path: str | os.PathLike[str]) -> Model:
-    """Load a model from HDF5, written by this project or by kraken.
-
-    Raises `OSError`, `Hdf5LayoutError` or `InvalidModelError`.
-    """
-    return restore(read(path))

@@ -24,6 +24,10 @@ MAX_INPUTS: Final = 2_000
 MAX_HIDDEN: Final = 5_000
 """Most hidden units of one direction; real ones have up to 800."""
 
+MAX_WEIGHTS: Final = 8_000_000
+"""Most weights of a model, 64 MB of float64: a conversion holds up to eight times as much at once.
+Ns = 800 with Ni = 48 has 5.5 million; the largest real model, Ns = 200, has 0.5 million."""
+
 MAX_LABEL: Final = 256
 """Longest label in code points. Real ones have one, forks with graphemes up to a handful."""
 
@@ -150,6 +154,9 @@ def _check_network(network: Network, Ni: int, No: int) -> None:
         raise InvalidModelError(f"softmax Nh: expected {2 * dims[1]}, twice the hidden units, got {softmax.Nh}")
     if not 1 <= No <= MAX_CLASSES:
         raise InvalidModelError(f"No: expected 1 to {MAX_CLASSES} classes, got {No}")
+    weights = 2 * dims[1] * (4 * dims[2] + 3) + No * (1 + 2 * dims[1])
+    if weights > MAX_WEIGHTS:
+        raise InvalidModelError(f"model: expected at most {MAX_WEIGHTS} weights, got {weights}")
     check_weight("softmax W2", softmax.W2, (No, 1 + 2 * dims[1]))
 
 

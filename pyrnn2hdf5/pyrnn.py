@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from .errors import InvalidModelError, UnsupportedModelError
+from .errors import CorruptPickleError, InvalidModelError, UnsupportedModelError
 from .lstm import GATES, PEEPHOLES, Float64
 from .model import (
     MAX_CLASSES,
@@ -69,7 +69,7 @@ def read_pyrnn(
     Raises `OSError`, `SourceError`, `LoadLimitError`, `UnsafePickleError`, `CorruptPickleError`,
     `UnsupportedModelError` or `InvalidModelError`.
     """
-    return bounded(lambda: _read(path, limits, ignore_checksum=ignore_checksum), limits, meanwhile)
+    return bounded(lambda: _read(path, limits, ignore_checksum=ignore_checksum), limits, CorruptPickleError, meanwhile)
 
 
 def _read(path: str | os.PathLike[str], limits: Limits, *, ignore_checksum: bool) -> tuple[Model, SourceFacts]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from .errors import CorruptPickleError, SizeLimitError, SourceError
+from .errors import CorruptPickleError, InvalidInputError, SizeLimitError, SourceError
 
 MAX_TRAILING: Final = 512 * 2**20
 """Most bytes read after the pickle, for the sake of the checksum."""
@@ -232,14 +232,29 @@ def open_source(
     Raises `OSError` where the system refuses the path, `SourceError` where it is no regular file,
     is empty, or its first bytes are those of something else than a pickle.
     """
-    path = Path(path)
-    # Looked at before it is opened: opening a FIFO would wait for a writer.
+    path = regular_file(path)
+    with path.open("rb", buffering=0) as file:
+        yield SourceStream(path.name, cast(IO[bytes], file), limits.size, ignore_checksum=ignore_checksum)
+
+
+def regular_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a regular file. Raises `OSError` where there is none, `SourceError` for anything else.
+
+    To be asked before a file is opened: opening a FIFO would wait for a writer.
+    """
+    path = usable_path(path)
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
         raise SourceError(f"expected a file, got {what}")
-    with path.open("rb", buffering=0) as file:
-        yield SourceStream(path.name, cast(IO[bytes], file), limits.size, ignore_checksum=ignore_checksum)
+    return path
+
+
+def usable_path(path: str | os.PathLike[str]) -> Path:
+    """A path that the system can be asked for. Raises `InvalidInputError` for one with a NUL."""
+    if "\0" in os.fspath(path):
+        raise InvalidInputError("path: expected a name, got one with a NUL")
+    return Path(path)
 
 
 def is_pyrnn(path: str | os.PathLike[str]) -> bool:

@@ -141,6 +141,15 @@ def _cast(entry: DataSet, values: Float64, dtype: type[np.floating[Any]]) -> NDA
     return cast
 
 
+def kraken_labels(codec: NDArray[Any]) -> tuple[str | None, ...]:
+    """The labels that kraken reads from the data set `codec`, (No, 1) code points, by row.
+
+    It forces the first to be empty, removes duplicates and sorts; rows left over have no label.
+    """
+    characters = sorted({"", *(chr(int(point)) for point in codec[1:, 0])})
+    return (*characters, *[None] * (len(codec) - len(characters)))
+
+
 def restore(stored: Stored) -> Model:
     """The model of a stored form, classes in the order of the source.
 
@@ -152,7 +161,7 @@ def restore(stored: Stored) -> Model:
     No = len(data["codec"])
     if labels is None and stored.kind == KIND:
         # A file that kraken wrote: the code points are all there is.
-        labels = ("", *(chr(int(point)) for point in data["codec"][1:, 0]))
+        labels = kraken_labels(data["codec"])
     if stored.permutation:
         inverse = np.argsort(stored.permutation)
         data.update({name: data[name][inverse] for name in ROWS_BY_CLASS})

@@ -142,16 +142,20 @@ class OrderedDictStub(dict[Any, Any], metaclass=StubType):
         raise CorruptPickleError("collections.OrderedDict: expected no state")
 
 
-class SetStub(metaclass=StubType):
-    """A set, which no part of a recognizer is: nothing is kept."""
+class ValueStub(metaclass=StubType):
+    """A set, deque, counter or date, which no part of a recognizer is: nothing is kept."""
 
     __slots__ = ()
+    path: ClassVar[str] = ""
 
-    def __new__(cls, items: object = ()) -> SetStub:
+    def __new__(cls, *arguments: object) -> ValueStub:
         return object.__new__(cls)
 
+    def extend(self, items: object) -> None:
+        """A deque of Python 3 is filled as a list is."""
+
     def __setstate__(self, state: object) -> None:
-        raise CorruptPickleError("set: expected no state")
+        raise CorruptPickleError(f"{self.path}: expected no state")
 
 
 class ReconstructorStub(metaclass=StubType):

@@ -33,8 +33,8 @@ from .stubs import (
     OrderedDictStub,
     ReconstructorStub,
     ScalarStub,
-    SetStub,
     StubType,
+    ValueStub,
 )
 
 PACKAGES: Final = (
@@ -57,6 +57,19 @@ OTHER_CLASSES: Final = (
     *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
 )
 """What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
+
+VALUES: Final = (
+    *(("collections", "Counter"), ("collections", "deque")),
+    *(("datetime", name) for name in ("datetime", "date", "time", "timedelta")),
+)
+"""Values that forks keep in attributes of their own: known, so that these do not stop a conversion."""
+
+NUMPY_TYPES: Final = (
+    *("bool", "bool_"),
+    *(f"{kind}{size}" for kind in ("int", "uint") for size in (8, 16, 32, 64)),
+    *("float16", "float32", "float64"),
+)
+"""Types of numbers by name, as attributes of forks; their values need none of them."""
 
 MAX_NAME: Final = 500
 """Longest name of a refused global that is told."""
@@ -89,9 +102,14 @@ def _table() -> dict[tuple[str, str], StubType]:
         for name in ("dict", "tuple", "int", "long", "float", "str", "unicode", "bool"):
             table[builtins, name] = _named(FunctionStub, builtins, name)
         table[builtins, "object"] = ObjectType
-        table[builtins, "set"] = table[builtins, "frozenset"] = SetStub
+        for name in ("set", "frozenset"):
+            table[builtins, name] = _named(ValueStub, builtins, name)
         table[builtins, "bytes"] = BytesStub
         table[builtins, "bytearray"] = BytesStub
+    for module, name in VALUES:
+        table[module, name] = _named(ValueStub, module, name)
+    for name in NUMPY_TYPES:
+        table["numpy", name] = _named(FunctionStub, "numpy", name)
     return table
 
 

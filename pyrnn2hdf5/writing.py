@@ -10,6 +10,7 @@ from .atomic import new_file
 from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
 from .hdf5 import read, to_bytes
 from .model import Model
+from .source import usable_path
 from .stored import Stored, restore, store
 from .verification import Verification, compare
 
@@ -52,7 +53,7 @@ def save_hdf5(
 
     Raises `InvalidModelError`, `TargetExistsError`, `VerificationError` or `OSError`.
     """
-    path = Path(path)
+    path = usable_path(path)
     if path.exists() and not force:
         raise TargetExistsError(f"{path} exists; use force to replace it")
     stored = store(model, float64=float64, compress=compress)
@@ -67,7 +68,7 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     Raises `VerificationError` where anything differs.
     """
     try:
-        again = read(path)
+        again = read(path)  # in this process: these bytes are our own
         verification = compare(stored, again, model, restore(again))
     except (Hdf5LayoutError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -19,7 +19,8 @@ import pyrnn2hdf5
 from pyrnn2hdf5 import atomic, writing
 from pyrnn2hdf5.atomic import new_file
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, SourceError, TargetExistsError, VerificationError
-from pyrnn2hdf5.hdf5 import load_hdf5, to_bytes
+from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.stored import store
 
 from .conftest import MODELS

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import datetime
+import io
+import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5.errors import InvalidModelError, UnsupportedModelError
-from pyrnn2hdf5.hdf5 import load_hdf5
+from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, UnsupportedModelError
+from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_problems, remarks
 from pyrnn2hdf5.pyrnn import load_pyrnn
 from pyrnn2hdf5.writing import save_hdf5
@@ -286,6 +290,40 @@ def test_attributes_of_forks_do_not_matter(load: Load) -> None:
     model = load(Obj(whole.kind, {**whole.state, **extra}))
     assert model.notes == ()
     assert model.network.softmax.W2.tolist() == softmax.state["W2"].tolist()
+
+
+def as_python_writes(value: object, protocol: int) -> Raw:
+    """A pickle of Python itself, without memo, to stand inside another."""
+    out = io.BytesIO()
+    pickler = pickle.Pickler(out, protocol)
+    pickler.fast = True
+    pickler.dump(value)
+    return Raw(out.getvalue()[2:-1])
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize(
+    "value",
+    [
+        collections.Counter("abca"),
+        collections.deque([1, [2]], 5),
+        collections.OrderedDict(a=1),
+        {1, 2},
+        datetime.datetime(2016, 5, 4, 3, 2, 1),
+        datetime.date(2016, 5, 4),
+        datetime.time(3, 2),
+        datetime.timedelta(3),
+        [np.float64, np.int32, np.uint8, np.bool_],
+    ],
+    ids=str,
+)
+def test_values_of_well_known_types_do_not_matter(load: Load, value: object, protocol: int) -> None:
+    whole = recognizer()
+    model = load(Obj(whole.kind, {**whole.state, "extra": as_python_writes(value, protocol)}))
+    assert model.notes == ()
+    # Of no use where a part of the model belongs, either.
+    with pytest.raises(Pyrnn2Hdf5Error):
+        load(Obj(whole.kind, {**whole.state, "Ni": as_python_writes(value, protocol)}))
 
 
 def test_an_ordered_codec_is_a_codec(load: Load) -> None:

@@ -137,17 +137,17 @@ def fail() -> tuple[Model, SourceFacts]:
 
 def test_a_crash_is_told_by_its_signal() -> None:
     with pytest.raises(CorruptPickleError, match="loading ended by SIGBUS"):
-        bounded(crash, DEFAULT_LIMITS)
+        bounded(crash, DEFAULT_LIMITS, CorruptPickleError)
 
 
 def test_an_end_without_result_is_an_error() -> None:
     with pytest.raises(CorruptPickleError, match="loading ended without a result"):
-        bounded(vanish, DEFAULT_LIMITS)
+        bounded(vanish, DEFAULT_LIMITS, CorruptPickleError)
 
 
 def test_an_unexpected_error_is_one_of_ours() -> None:
-    with pytest.raises(CorruptPickleError, match="malformed pickle: ZeroDivisionError"):
-        bounded(fail, DEFAULT_LIMITS)
+    with pytest.raises(CorruptPickleError, match="malformed file: ZeroDivisionError"):
+        bounded(fail, DEFAULT_LIMITS, CorruptPickleError)
 
 
 def test_nothing_is_said_by_the_interpreter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +170,7 @@ def test_an_interrupt_ends_the_child_too() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
-            bounded(sleep, DEFAULT_LIMITS)
+            bounded(sleep, DEFAULT_LIMITS, CorruptPickleError)
     finally:
         signal.signal(signal.SIGALRM, before)
     with pytest.raises(ChildProcessError):
