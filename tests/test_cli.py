@@ -220,3 +220,18 @@ def test_long_text_is_cut_with_a_count() -> None:
 )
 def test_size(count: int, text: str) -> None:
     assert render.size(count) == text
+
+
+def test_a_stop_that_an_import_made_an_error_of_is_still_a_stop() -> None:
+    script = """
+import os, signal, pyrnn2hdf5.cli as cli
+def importing():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except SystemExit as stop:
+        raise ImportError("multiarray failed to import") from stop
+cli.app = importing
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

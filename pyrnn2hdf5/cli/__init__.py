@@ -48,9 +48,14 @@ app.command()(convert.convert)
 app.command()(verify.verify)
 
 
+_stopped: Exit | None = None
+
+
 def _stop(number: int, frame: object) -> NoReturn:
+    global _stopped
+    _stopped = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
     # Raised, not ended, so that temporary files go.
-    raise SystemExit(Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED)
+    raise SystemExit(_stopped)
 
 
 def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
@@ -78,7 +83,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     sys.unraisablehook = _stop_now
     try:
-        app()
+        try:
+            app()
+        except Exception:
+            # An extension that is being imported makes an error of its own out of a stop.
+            if _stopped is None:
+                raise
+            raise SystemExit(_stopped) from None
     except SystemExit as stop:
         if stop.code == Exit.INTERRUPTED:
             typer.echo("interrupted", err=True)
