@@ -3,27 +3,8 @@
 The reader here reads in this very process, which is for bytes of our own. A file from elsewhere can
 make the HDF5 library loop or crash: `load` reads these in a bounded child.
 
-The root group holds the attribute `kind` and the data sets of `LAYOUT`, and nothing else but the
-subgroup `pyrnn2hdf5`. kraken 0.3 to 0.6 reads the root and ignores the subgroup.
-
-- `kind` is `pyrnn-bidi` where kraken reads the file right, `pyrnn-bidi-ext` where it could not:
-  it sorts the code points of `codec`, drops duplicates and forces the first to be empty.
-- Weights are float32 (float64 where asked for), contiguous (gzip and shuffle where asked for).
-- Rows of `codec`, `softmax.w` and `softmax.W` are in code point order, unless the kind is `-ext`.
-
-The subgroup, format version 1. Strings are UTF-8 (lone surrogates as three bytes), padded with NUL;
-`NAME_bytes` (int32) holds their lengths, -1 where there is no string.
-
-    attributes  format_version, source_name, source_sha256, normalize,
-                line_normalizer (class name), line_normalizer.PARAMETER,
-                last_trial, lines, lines_per_point
-    data sets   labels, labels_bytes     (No,)    label of each row
-                permutation              (No,)    int32; row i is class permutation[i] of the source
-                commands, commands_bytes (n,)     training commands
-                error                    (n,)     float64; mean training error of each block of lines
-                character_errors         (n, 2)   int64; errors and length summed over each block
-
-All but `format_version` MAY be missing; a reader MUST refuse a higher format version.
+FORMAT.md specifies the format: a root group that kraken 0.3 to 0.6 reads, and the subgroup
+`pyrnn2hdf5` for what kraken never kept.
 """
 
 from __future__ import annotations

@@ -16,10 +16,7 @@ import typer
 
 from .. import __version__, render
 from . import convert, verify
-from .common import Exit
-
-AVX512 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-"""The parts of AVX-512 that OpenBLAS uses."""
+from .common import Exit, tune_openblas
 
 app = typer.Typer(
     name="pyrnn2hdf5",
@@ -65,20 +62,9 @@ def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
     sys.__unraisablehook__(unraisable)
 
 
-def _tune_openblas() -> None:
-    """Settings that OpenBLAS reads when NumPy is imported; what the user set holds."""
-    # The products of one step are too small to share: threads of BLAS would only wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # On a processor newer than itself OpenBLAS takes AVX2 kernels; those for AVX-512 are three times as fast.
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-        flags = next((set(line.split()) for line in file if line.startswith("flags")), set())
-        if flags >= AVX512:
-            os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
-
-
 def main() -> None:
     """Run the command line."""
-    _tune_openblas()
+    tune_openblas()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sys.unraisablehook = _stop_now

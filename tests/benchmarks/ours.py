@@ -10,11 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
+from pyrnn2hdf5.cli.common import tune_openblas
 
-from pyrnn2hdf5 import load_any, load_hdf5
-from pyrnn2hdf5.lines import prepare_line
-from pyrnn2hdf5.lstm import forward_batch
+# As the command line does, before NumPy is imported.
+tune_openblas()
+
+import numpy as np  # noqa: E402
+
+from pyrnn2hdf5 import load_any, load_hdf5  # noqa: E402
+from pyrnn2hdf5.lines import prepare_line  # noqa: E402
+from pyrnn2hdf5.lstm import forward_batch  # noqa: E402
 
 
 def best(work: Callable[[], object], rounds: int) -> float:

@@ -1,0 +1,109 @@
+"""What FORMAT.md says is so: its tables are those of the code, its numbers right, its reader reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import pyrnn2hdf5
+from pyrnn2hdf5.hdf5 import FORMAT_VERSION, GROUP
+from pyrnn2hdf5.lstm import GATES, LSTM, PEEPHOLES, Network, Softmax, forward_batch, hidden_batch
+from pyrnn2hdf5.stored import LAYOUT
+
+from .conftest import LINES, MODELS, ROOT, prepared
+
+FORMAT = (ROOT / "FORMAT.md").read_text("utf-8")
+
+
+def tables() -> list[list[list[str]]]:
+    """Every table: rows of cells, without the line below the heading."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\|\n)+", FORMAT, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in block.splitlines()]
+        found.append([rows[0], *rows[2:]])
+    return found
+
+
+def table(*heading: str) -> list[list[str]]:
+    (rows,) = [rows for rows in tables() if rows[0] == list(heading) and rows[1][0] != "`labels`"]
+    return rows[1:]
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
+
+
+def test_the_root_is_the_one_documented(tmp_path: Path) -> None:
+    rows = table("data set", "shape", "dtype", "meaning")
+    documented = {name.strip("`"): (tuple(shape.strip("()").split(", ")), dtype) for name, shape, dtype, _ in rows}
+    assert documented == {entry.name: (entry.shape, "float32") for entry in LAYOUT}
+    pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "x.hdf5")
+    with h5py.File(tmp_path / "x.hdf5") as file:
+        assert set(file) == {*documented, GROUP}
+        assert list(file.attrs) == ["kind"]
+        assert {str(file[name].dtype) for name in documented} == {"float32"}
+
+
+def test_the_subgroup_is_the_one_documented(tmp_path: Path) -> None:
+    (rows,) = [rows[1:] for rows in tables() if rows[1][0] == "`labels`"]
+    types = {name.strip("`"): (shape, dtype) for name, shape, dtype, _ in rows}
+    attributes = {row[0].strip("`") for row in table("attribute", "type", "meaning")}
+    seen: set[str] = set()
+    for name in ("digits-00004000.pyrnn.gz", "digits-kraken.pyrnn.gz"):
+        pyrnn2hdf5.convert(MODELS / name, tmp_path / f"{name}.hdf5")
+        with h5py.File(tmp_path / f"{name}.hdf5") as file:
+            group = file[GROUP]
+            for data_set in group:
+                shape, dtype = types[data_set]
+                rank = shape.count(",") + (not shape.endswith(",)"))
+                assert (dtype == "string") == (group[data_set].dtype.kind == "S")
+                assert dtype in ("string", str(group[data_set].dtype))
+                assert group[data_set].ndim == rank
+            seen |= set(group)
+            assert {re.sub(r"(?<=line_normalizer\.).*", "PARAMETER", key) for key in group.attrs} <= attributes
+            assert group.attrs["format_version"] == FORMAT_VERSION
+    assert seen == set(types) - {"permutation"}
+    assert table("version", "since", "changes")[-1][0] == str(FORMAT_VERSION)
+
+
+def example() -> Network:
+    directions = {}
+    for name, *cells in table("direction", *GATES, *PEEPHOLES):
+        weights: dict[str, Any] = {
+            weight: np.array([numbers(cell)] if weight in GATES else numbers(cell))
+            for weight, cell in zip(GATES + PEEPHOLES, cells, strict=True)
+        }
+        directions[name] = LSTM(dims=(1, 1, 3), **weights)
+    W2 = np.array([[float(w), *numbers(W)] for _, w, W in table("class", "w", "W")])
+    return Network(directions["forward"], directions["reversed"], Softmax(2, 3, W2))
+
+
+def test_the_numbers_are_those_of_the_forward_pass() -> None:
+    network, line = example(), [[1.0], [0.25]]
+    ((hidden,),) = hidden_batch([network], [line])
+    for direction, t, *_, h in table("direction", "t", *"ifgcoh"):
+        assert float(h) == pytest.approx(hidden[int(t) - 1, int(direction == "reversed")], abs=5e-7)
+    ((outputs,),) = forward_batch([network], [line])
+    for t, *cells in table("t", "logit 0", "logit 1", "logit 2", "P(0)", "P(1)", "P(2)"):
+        values = [float(cell) for cell in cells]
+        assert values[3:] == pytest.approx(outputs[int(t) - 1], abs=5e-7)
+        assert np.exp(values[:3]) / np.exp(values[:3]).sum() == pytest.approx(values[3:], abs=2e-6)
+
+
+def test_the_reader_reads(tmp_path: Path) -> None:
+    (source,) = re.findall(r"```python\n(.*?)```", FORMAT, re.DOTALL)
+    assert len(source.strip().splitlines()) < 40
+    names: dict[str, Any] = {}
+    exec(source, names)
+    pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "x.hdf5")
+    model = pyrnn2hdf5.load_any(tmp_path / "x.hdf5")
+    for path in sorted(LINES.glob("*.line.npy"))[:3]:
+        xs = prepared(np.load(path))
+        text = names["recognize"](tmp_path / "x.hdf5", xs)
+        assert text == model.decode(model.forward(xs))
+        assert text
