@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .errors import UnsupportedModelError as UnsupportedModelError
     from .errors import VerificationError as VerificationError
     from .hdf5 import load_hdf5 as load_hdf5
-    from .load import load_any as load_any
     from .model import Codec as Codec
     from .model import LineNormalizer as LineNormalizer
     from .model import Model as Model
@@ -38,7 +37,11 @@ if TYPE_CHECKING:
     from .model import TrainingRecord as TrainingRecord
     from .names import default_target as default_target
     from .pyrnn import load_pyrnn as load_pyrnn
+    from .recognition import Character as Character
+    from .recognition import Recognition as Recognition
+    from .recognition import recognize as recognize
     from .source import Limits as Limits
+    from .store import load_any as load_any
     from .verification import Verification as Verification
     from .verification import verify as verify
 
@@ -51,11 +54,12 @@ _ROOMS = {
         "VerificationError",
     ),
     "hdf5": ("load_hdf5",),
-    "load": ("load_any",),
     "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "names": ("default_target",),
     "pyrnn": ("load_pyrnn",),
+    "recognition": ("Character", "Recognition", "recognize"),
     "source": ("Limits",),
+    "store": ("load_any",),
     "verification": ("Verification", "verify"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

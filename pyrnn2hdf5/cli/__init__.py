@@ -7,6 +7,7 @@ inside the commands, so that `--help` and completion do not wait for them.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ import typer
 from .. import __version__, render
 from .common import Exit
 from .convert import convert
+from .models import models
+from .ocr import ocr
 from .verify import verify
 
 app = typer.Typer(
@@ -44,6 +47,8 @@ def _options(
 
 app.command()(convert)
 app.command()(verify)
+app.command()(ocr)
+app.add_typer(models, name="models")
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -62,6 +67,9 @@ def main() -> None:
     """Run the command line."""
     # The products of one step are too small to share: threads of BLAS would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Recognized text in a locale that cannot write it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sys.unraisablehook = _stop_now

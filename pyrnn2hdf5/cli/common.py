@@ -6,6 +6,7 @@ import contextlib
 import enum
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -44,6 +45,11 @@ MaxMemory = Annotated[
 MaxSeconds = Annotated[
     float,
     typer.Option("--max-seconds", metavar="S", min=0.1, max=86400, help="Longest time loading a source may take."),
+]
+
+ModelDir = Annotated[
+    Path | None,
+    typer.Option("--model-dir", metavar="DIR", help="Model directory (default: $KRAKEN_HOME, else ~/.kraken)."),
 ]
 
 

@@ -10,13 +10,13 @@ import time
 
 import numpy as np
 
-from pyrnn2hdf5 import load_any
 from pyrnn2hdf5.lines import prepare_line
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.lstm import forward_batch
 
 
 def main() -> None:
-    network = load_any(sys.argv[2]).network
+    network = load_file(sys.argv[2]).network
     arrays = [np.load(path) for path in sys.argv[3:]]
     lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
     batches = [lines] if sys.argv[1] == "batch" else [[line] for line in lines]
