@@ -12,7 +12,7 @@ import numpy as np
 from .errors import InvalidInputError, MissingExtraError
 from .lstm import Float64
 
-FORMATS: Final = ("PNG", "TIFF", "JPEG", "MPO", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
+FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
 
 MAX_PIXELS: Final = 2**24
@@ -42,7 +42,10 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Float64, int]:
         with warnings.catch_warnings():
             # What Pillow has to say about odd files is no concern of the caller.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
+            Image.init()
+            # Not every Pillow was built with every format.
+            formats = [name for name in FORMATS if name in Image.OPEN]
+            with Image.open(path, formats=formats) as image:
                 w, h = image.size
                 if w * h > MAX_PIXELS:
                     raise InvalidInputError(f"image: expected at most {MAX_PIXELS} pixels, got {w} x {h}")

@@ -24,6 +24,9 @@ USUAL_HEIGHT: Final = (12, 300)
 TALL: Final = 4
 """An image this much taller than wide shows no line."""
 
+MAX_GREY: Final = 1e30
+"""Brightest grey value; all are squeezed into float32."""
+
 MAX_STEPS: Final = 2**16
 """Most columns of a dewarped line; real ones have some 1000."""
 
@@ -110,8 +113,8 @@ def _checked(image: ArrayLike) -> Float64:
         raise InvalidInputError(f"line image: expected shape (h, w) of at least (2, 2), got {values.shape}")
     if values.shape[0] > MAX_HEIGHT:
         raise InvalidInputError(f"line image: expected at most {MAX_HEIGHT} rows, got {values.shape[0]}: no text line")
-    if not np.isfinite(values).all():
-        raise InvalidInputError("line image: expected finite grey values")
+    if not ((values >= 0) & (values <= MAX_GREY)).all():
+        raise InvalidInputError(f"line image: expected grey values from 0 to at most {MAX_GREY:g}, got others")
     return values
 
 
