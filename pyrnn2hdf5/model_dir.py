@@ -74,23 +74,29 @@ def recorded_source(path: Path) -> Source | None:
 def list_models(folder: Path) -> list[Entry]:
     """The models in a model directory, and what writing them left over, in the order of their names.
 
-    Stale are conversions of which there is a newer one by the same source name (made again when they
-    are wanted again), unreadable files that can only be ours, and leftovers. Raises `OSError` where
-    the system refuses the folder; one that does not exist is empty.
+    Stale are conversions by the store of which there is a newer one by the same source name (made
+    again when they are wanted, as long as their pyrnn is there), unreadable files that can only be
+    ours, and leftovers. Raises `OSError` where the system refuses the folder; one that does not
+    exist is empty.
     """
     if not folder.exists():
         return []
     entries = [entry for path in sorted(folder.iterdir()) if (entry := _entry(path))]
-    newest: dict[str, Entry] = {}
-    for entry in entries:
+    newest: dict[str, Path] = {}
+    for entry in sorted(entries, key=newness):
         if entry.source:
-            newest[entry.source.name] = max(newest.get(entry.source.name, entry), entry, key=newness)
+            newest[entry.source.name] = entry.path
     return [
-        replace(entry, stale=f"superseded by {newest[entry.source.name].path.name}")
-        if entry.source and newest[entry.source.name] is not entry
+        replace(entry, stale=f"superseded by {newest[entry.source.name].name}")
+        if entry.source and _is_stored_as(entry.source, entry.path) and newest[entry.source.name] != entry.path
         else entry
         for entry in entries
     ]
+
+
+def _is_stored_as(source: Source, path: Path) -> bool:
+    """Whether the store, not a user, gave a conversion its name."""
+    return path.name == f"{Path(source.name).stem}.hdf5" or bool(MARKED_NAME.search(path.name))
 
 
 def newness(entry: Entry) -> tuple[float, bool]:

@@ -353,6 +353,13 @@ def test_what_is_listed(model_dir: Path, tmp_path: Path) -> None:
         STORED: ("converted", None),
         "theirs.hdf5": ("other", None),
     }
+    # A newer conversion makes that of the store stale, but none that a user put there.
+    pyrnn2hdf5.convert(SOURCE, model_dir / "mine.hdf5")
+    assert {entry.path.name for entry in list_models(model_dir) if entry.kind == "converted" and entry.stale} == {
+        STORED
+    }
+    os.utime(model_dir / "mine.hdf5", (0, 0))
+    assert not any(entry.stale for entry in list_models(model_dir) if entry.kind == "converted")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotADirectoryError):
         list_models(tmp_path / "file")

@@ -45,8 +45,8 @@ def clean(
     """Remove what is stale, after asking.
 
     That is a conversion of which there is a newer one by the same source name, and what an interrupted
-    write left. Nothing is lost: a conversion is made again when it is wanted again. What pyrnn2hdf5
-    did not write is never touched.
+    write left. A conversion is made again when it is wanted, as long as its pyrnn is there. What
+    pyrnn2hdf5 did not put there is never touched.
     """
     given = context.parent.params["model_dir"] if context.parent else None
     stale = [entry for entry in _entries(model_dir or given) if entry.stale]
