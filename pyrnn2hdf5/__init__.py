@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .errors import UnsafePickleError as UnsafePickleError
     from .errors import UnsupportedModelError as UnsupportedModelError
     from .errors import VerificationError as VerificationError
-    from .load import load_any as load_any
     from .load import load_hdf5 as load_hdf5
     from .model import Codec as Codec
     from .model import LineNormalizer as LineNormalizer
@@ -37,7 +36,11 @@ if TYPE_CHECKING:
     from .model import TrainingRecord as TrainingRecord
     from .names import default_target as default_target
     from .pyrnn import load_pyrnn as load_pyrnn
+    from .recognition import Character as Character
+    from .recognition import Recognition as Recognition
+    from .recognition import recognize as recognize
     from .source import Limits as Limits
+    from .store import load_any as load_any
     from .verification import Verification as Verification
     from .verification import verify as verify
     from .writing import save_hdf5 as save_hdf5
@@ -50,11 +53,13 @@ _ROOMS = {
         *("SizeLimitError", "SourceError", "TargetExistsError", "UnsafePickleError", "UnsupportedModelError"),
         "VerificationError",
     ),
-    "load": ("load_any", "load_hdf5"),
+    "load": ("load_hdf5",),
     "model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "names": ("default_target",),
     "pyrnn": ("load_pyrnn",),
+    "recognition": ("Character", "Recognition", "recognize"),
     "source": ("Limits",),
+    "store": ("load_any",),
     "verification": ("Verification", "verify"),
     "writing": ("save_hdf5",),
 }

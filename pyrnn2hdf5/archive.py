@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import Any
 
 from . import child
 from .conversion import convert, convert_duplicate
-from .errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError, VerificationError
+from .errors import Pyrnn2Hdf5Error, TargetExistsError, VerificationError
 from .find import pyrnn_files
 from .load import read_source
-from .names import default_target
+from .names import default_target, refuse_shared_targets
 from .render import conversion_json, failure_json
 from .source import sha256_of
 
@@ -67,13 +66,9 @@ def plan(sources: Sequence[Path], output: Path | None, pattern: str | None = Non
         for path, relative in found:
             target = path.with_name(relative.name) if output is None else output / relative
             jobs.setdefault(path, Job(path, target))
-    taken: dict[Path, Job] = {}
-    for job in sorted(jobs.values(), key=lambda job: str(job.source)):
-        # A symbolic link and its target may be one file under two names.
-        other = taken.setdefault(Path(os.path.abspath(job.target)), job)  # noqa: PTH100
-        if other is not job:
-            raise TargetConflictError(other.source, job.source, job.target)
-    return list(taken.values())
+    ordered = sorted(jobs.values(), key=lambda job: str(job.source))
+    refuse_shared_targets((job.source, job.target) for job in ordered)
+    return ordered
 
 
 def foresee(job: Job, force: bool) -> str:

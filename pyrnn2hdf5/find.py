@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from .errors import Hdf5LayoutError, LoadLimitError
 from .load import is_hdf5, read_source
@@ -15,6 +17,16 @@ from .names import default_target
 from .source import is_pyrnn, sha256_of
 
 PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
+
+
+IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
+
+
+class ImageFile(NamedTuple):
+    """A line image, and where it lies below the folder or pattern that was asked for."""
+
+    path: Path
+    relative: Path
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,23 @@ def pyrnn_files(folder: Path) -> list[Path]:
 def hdf5_files(folder: Path) -> list[Path]:
     """The HDF5 files below a folder, told by content, in the order of their names."""
     return [path for path in _files(folder) if is_hdf5(path)]
+
+
+def image_files(argument: str) -> list[ImageFile]:
+    """The line images meant by a file, a folder or a pattern (with `**` for folders), sorted.
+
+    In a folder they are told by name. A file counts as one whatever it is called, even where it does
+    not exist.
+    """
+    path = Path(argument)
+    if path.is_dir():
+        return [ImageFile(file, file.relative_to(path)) for file in _files(path) if IMAGE_NAME.fullmatch(file.name)]
+    if path.exists() or not re.search(r"[*?[]", argument):
+        return [ImageFile(path, Path(path.name))]
+    fixed = Path(*itertools.takewhile(lambda part: not re.search(r"[*?[]", part), path.parts))
+    # A pattern may be absolute, which Path.glob refuses.
+    found = map(Path, sorted(glob.glob(argument, recursive=True)))  # noqa: PTH207
+    return [ImageFile(file, file.relative_to(fixed)) for file in found if file.is_file()]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from .stored import Stored, restore, store
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
 
-def load_any(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Load a model from a pyrnn or an HDF5 file within `limits`.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.

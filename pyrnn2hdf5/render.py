@@ -198,11 +198,11 @@ def verdict_json(source: object, result: object, verification: Verification) -> 
     }
 
 
-def failure_json(source: object, error: BaseException) -> dict[str, Any]:
-    """The JSON object of a source that could not be converted or verified."""
+def failure_json(source: object, error: BaseException, what: str = "source") -> dict[str, Any]:
+    """The JSON object of a source, or `what` else it is, that could not be converted, verified or read."""
     return {
         "schema": SCHEMA,
-        "source": str(source),
+        what: str(source),
         "status": "failed",
         "error": {"kind": type(error).__name__, "message": reason(source, error)},
     }

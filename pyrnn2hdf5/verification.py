@@ -19,11 +19,12 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from .built_in_lines import SEED, built_in_lines
-from .lines import normalize_line, prepare_line, read_image, read_truth
+from .images import read_image, read_truth
+from .lines import normalize_line, prepare_line
 from .load import load_stored
 from .lstm import Float64, Network, class_probabilities, hidden_batch
 from .model import Model, arrays_of, network_of, place
-from .recognize import error_rate
+from .recognition import error_rate
 from .source import DEFAULT_LIMITS, Limits
 from .stored import LAYOUT, DataSet, Stored
 

@@ -35,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="../shared is not here"))
 
 
+@pytest.fixture(autouse=True)
+def model_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model directory of its own for each test, so that none writes to the home of who runs it."""
+    path = tmp_path_factory.mktemp("home") / ".kraken"
+    monkeypatch.setenv("KRAKEN_HOME", str(path))
+    return path
+
+
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
     """Pickle a value made of `pickles` parts and load it as a model."""

@@ -219,7 +219,7 @@ def test_a_target_that_comes_meanwhile_is_kept(tmp_path: Path) -> None:
 
 
 def test_save_and_load_round_trip(tmp_path: Path) -> None:
-    model = pyrnn2hdf5.load_any(SOURCE)
+    model = pyrnn2hdf5.load_pyrnn(SOURCE)
     path = tmp_path / "x.hdf5"
     assert pyrnn2hdf5.save_hdf5(model, path).ok
     assert load_hdf5(path).codec == model.codec

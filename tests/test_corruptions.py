@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.load import load_any
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.stored import KIND, LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.verification import Verification, compare
 
 from .conftest import MODELS
 
-MODEL = load_any(MODELS / "digits.pyrnn.gz")
+MODEL = load_file(MODELS / "digits.pyrnn.gz")
 STORED = store(MODEL)
 NAMES = [entry.name for entry in LAYOUT]
 WEIGHTS = [name for name in NAMES if name != "codec"]

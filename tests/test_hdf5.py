@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, InvalidModelError, SourceError
 from pyrnn2hdf5.hdf5 import read, to_bytes
-from pyrnn2hdf5.load import load_any, load_hdf5
+from pyrnn2hdf5.load import load_file, load_hdf5
 from pyrnn2hdf5.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
 from pyrnn2hdf5.stored import KIND, KIND_EXT, LAYOUT, restore, store
 
@@ -95,19 +95,19 @@ def test_file_format_is_that_of_hdf5_1_8(tmp_path: Path) -> None:
 
 def test_compression_is_gzip_and_shuffle_for_matrices(tmp_path: Path) -> None:
     assert read(written(random_model(1, 1, ("",)), tmp_path, compress=True)).compressed
-    path = written(load_any(MODELS / "digits.pyrnn.gz"), tmp_path, compress=True)
+    path = written(load_file(MODELS / "digits.pyrnn.gz"), tmp_path, compress=True)
     with h5py.File(path, "r") as file:
         large = file[LAYOUT[0].name]
         assert (large.compression, large.shuffle, large.chunks) == ("gzip", True, large.shape)
         assert file[LAYOUT[4].name].chunks is None
     assert read(path).compressed
-    plain = written(load_any(MODELS / "digits.pyrnn.gz"), tmp_path)
+    plain = written(load_file(MODELS / "digits.pyrnn.gz"), tmp_path)
     assert not read(plain).compressed
 
 
 @pytest.mark.parametrize("options", [{}, {"compress": True}, {"float64": True}])
 def test_the_same_model_gives_the_same_bytes(options: dict[str, bool]) -> None:
-    first, second = (to_bytes(store(load_any(MODELS / "digits-00004000.pyrnn.gz"), **options)) for _ in range(2))
+    first, second = (to_bytes(store(load_file(MODELS / "digits-00004000.pyrnn.gz"), **options)) for _ in range(2))
     assert first == second
 
 

@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
-from pyrnn2hdf5.lines import normalize_line, prepare_line, read_image, read_truth
-from pyrnn2hdf5.load import load_any
-from pyrnn2hdf5.recognize import edit_distance, error_rate
+from pyrnn2hdf5.images import read_image, read_truth
+from pyrnn2hdf5.lines import normalize_line, prepare_line
+from pyrnn2hdf5.load import load_file
+from pyrnn2hdf5.recognition import edit_distance, error_rate
 
 from .conftest import LINES, MODELS, SHARED, prepared
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_lines_are_dewarped_as_ocropy_does(number: int) -> None:
-    model = load_any(MODELS / "digits.pyrnn.gz")
+    model = load_file(MODELS / "digits.pyrnn.gz")
     expected = np.load(LINES / f"line-{number}.line.npy")
     line = normalize_line(read_image(LINES / f"line-{number}.png"), model.line_normalizer, model.Ni)
     assert (line.shape, line.dtype) == (expected.shape, expected.dtype)
@@ -36,7 +37,7 @@ def test_lines_are_dewarped_as_ocropy_does(number: int) -> None:
 
 @pytest.mark.real
 def test_real_images_are_read_as_well_as_by_ocropy() -> None:
-    model = load_any(SHARED / "real" / "fraktur-jze.pyrnn.gz")
+    model = load_file(SHARED / "real" / "fraktur-jze.pyrnn.gz")
     texts, ocropys, truths = [], [], []
     for path in sorted((SHARED / "real" / "lines").glob("*.png")):
         texts.append(model.predict_string(prepare_line(normalize_line(read_image(path), model.line_normalizer, 48))))

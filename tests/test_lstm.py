@@ -9,7 +9,7 @@ import pytest
 
 from pyrnn2hdf5.built_in_lines import built_in_lines
 from pyrnn2hdf5.errors import InvalidInputError
-from pyrnn2hdf5.load import load_any
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.lstm import LSTM, Network, Softmax, decode_classes, forward_batch, hidden_batch
 
 from .conftest import LINES, MODELS, prepared
@@ -79,8 +79,8 @@ def test_logits_are_clipped_at_100() -> None:
 
 
 def test_batches_equal_single_lines() -> None:
-    network = load_any(MODELS / "digits.pyrnn.gz").network
-    other = load_any(MODELS / "digits-00004000.pyrnn.gz").network
+    network = load_file(MODELS / "digits.pyrnn.gz").network
+    other = load_file(MODELS / "digits-00004000.pyrnn.gz").network
     lines = [line[: 40 + 13 * i] for i, line in enumerate(built_in_lines(32))]
     together = forward_batch([network, other], lines)
     for net, outputs in zip((network, other), together, strict=True):
@@ -91,20 +91,20 @@ def test_batches_equal_single_lines() -> None:
 
 
 def test_empty_line_has_no_steps() -> None:
-    outputs = load_any(MODELS / "digits.pyrnn.gz").forward(np.empty((0, 32)))
+    outputs = load_file(MODELS / "digits.pyrnn.gz").forward(np.empty((0, 32)))
     assert outputs.shape == (0, 25)
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 31), (2, 5, 32)])
 def test_wrong_line_shape_is_named(shape: tuple[int, ...]) -> None:
-    model = load_any(MODELS / "digits.pyrnn.gz")
+    model = load_file(MODELS / "digits.pyrnn.gz")
     with pytest.raises(InvalidInputError, match=r"line: expected shape \(T, 32\), got"):
         model.forward(np.zeros(shape))
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_ocropy_reads_the_same(number: int) -> None:
-    model = load_any(MODELS / "digits.pyrnn.gz")
+    model = load_file(MODELS / "digits.pyrnn.gz")
     outputs = model.forward(prepared(np.load(LINES / f"line-{number}.line.npy")))
     assert model.decode(outputs) == (LINES / f"line-{number}.ocropy.txt").read_text("utf-8").rstrip("\n")
     if number == 0:

@@ -11,7 +11,7 @@ import pytest
 from pyrnn2hdf5.built_in_lines import LINES, PAD, built_in_lines
 from pyrnn2hdf5.errors import VerificationError
 from pyrnn2hdf5.hdf5 import to_bytes
-from pyrnn2hdf5.load import load_any
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.lstm import hidden_batch
 from pyrnn2hdf5.model import Codec, Model, Source
 from pyrnn2hdf5.stored import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
@@ -20,7 +20,7 @@ from pyrnn2hdf5.writing import verify_written
 
 from .conftest import MODELS
 
-DIGITS = load_any(MODELS / "digits.pyrnn.gz")
+DIGITS = load_file(MODELS / "digits.pyrnn.gz")
 STORED = store(DIGITS)
 FORWARD, BACKWARD = ".bidilstm.0.parallel.0.lstm.", ".bidilstm.0.parallel.1.reversed.0.lstm."
 W = ".bidilstm.1.softmax.W"
@@ -128,7 +128,7 @@ def test_what_goes_with_the_weights_is_verified_after_writing(tmp_path: Path, fi
 
 
 def test_other_sizes_have_no_behaviour_to_compare() -> None:
-    other = load_any(MODELS / "digits.pyrnn.gz")
+    other = load_file(MODELS / "digits.pyrnn.gz")
     smaller = restore(store(other))
     assert compare(STORED, store(smaller), DIGITS, smaller).behaviour is not None
 

@@ -7,6 +7,7 @@ inside the commands, so that `--help` and completion do not wait for them.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__, render
-from . import convert, verify
+from . import convert, models, ocr, verify
 from .common import Exit, tune_openblas
 
 app = typer.Typer(
@@ -43,6 +44,8 @@ def _options(
 
 app.command()(convert.convert)
 app.command()(verify.verify)
+app.command()(ocr.ocr)
+app.add_typer(models.models, name="models")
 
 
 _stopped: Exit | None = None
@@ -65,6 +68,9 @@ def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
 def main() -> None:
     """Run the command line."""
     tune_openblas()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Recognized text in a locale that cannot write it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sys.unraisablehook = _stop_now

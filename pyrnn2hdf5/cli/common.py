@@ -7,6 +7,7 @@ import enum
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -48,6 +49,11 @@ MaxMemory = Annotated[
 MaxSeconds = Annotated[
     float,
     typer.Option("--max-seconds", metavar="S", min=0.1, max=86400, help="Longest time loading a source may take."),
+]
+
+ModelDir = Annotated[
+    Path | None,
+    typer.Option("--model-dir", metavar="DIR", help="Model directory (default: $KRAKEN_HOME, else ~/.kraken)."),
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import time
 from pathlib import Path
@@ -70,13 +69,14 @@ def verify(
 
 
 def _images(patterns: list[str]) -> list[Path]:
+    from ..find import image_files
+
     found: list[Path] = []
     for pattern in patterns:
-        # A pattern may be absolute, which Path.glob refuses.
-        names = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern))  # noqa: PTH207
-        if not names:
+        images = [image.path for image in image_files(pattern) if image.path.is_file()]
+        if not images:
             raise typer.BadParameter(f"expected line images, {render.visible(pattern)} is none", param_hint="--lines")
-        found.extend(map(Path, names))
+        found.extend(images)
     return found
 
 

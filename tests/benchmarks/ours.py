@@ -17,8 +17,8 @@ tune_openblas()
 
 import numpy as np  # noqa: E402
 
-from pyrnn2hdf5 import load_any, load_hdf5  # noqa: E402
 from pyrnn2hdf5.lines import prepare_line  # noqa: E402
+from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
 from pyrnn2hdf5.lstm import forward_batch  # noqa: E402
 
 
@@ -32,7 +32,7 @@ def best(work: Callable[[], object], rounds: int) -> float:
 
 
 def steps(how: str, model: str, paths: list[str]) -> float:
-    network = load_any(model).network
+    network = load_file(model).network
     arrays = [np.load(path) for path in paths]
     lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
     batches = [lines] if how == "batch" else [[line] for line in lines]

@@ -1,0 +1,80 @@
+"""`pyrnn2hdf5 models`: what is in the model directory, and what of it may go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import render, render_ocr
+from .common import Exit, ModelDir, fail, print_json
+
+if TYPE_CHECKING:
+    from ..model_dir import Entry
+
+models = typer.Typer(help="List the model directory, or clean it.")
+
+
+@models.callback(invoke_without_command=True)
+def _list(
+    context: typer.Context,
+    model_dir: ModelDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")] = False,
+) -> None:
+    """List the model directory: name, source, size, age.
+
+    That is where `ocr` keeps the conversions of pyrnn models, and where kraken looks for them.
+    """
+    if context.invoked_subcommand:
+        return
+    entries = _entries(model_dir)
+    if as_json:
+        for entry in entries:
+            print_json(render_ocr.model_json(entry))
+    elif entries:
+        typer.echo("\n".join(render_ocr.model_lines(entries)))
+
+
+@models.command()
+def clean(
+    context: typer.Context,
+    model_dir: ModelDir = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove what is stale, after asking.
+
+    That is a conversion of which there is a newer one by the same source name, and what an interrupted
+    write left. A conversion is made again when it is wanted, as long as its pyrnn is there. What
+    pyrnn2hdf5 did not put there is never touched.
+    """
+    given = context.parent.params["model_dir"] if context.parent else None
+    stale = [entry for entry in _entries(model_dir or given) if entry.stale]
+    if not stale:
+        typer.echo("nothing is stale", err=True)
+        return
+    if not yes:
+        typer.echo("\n".join(render_ocr.model_lines(stale)), err=True)
+        typer.confirm(f"Remove {len(stale)} of these?" if len(stale) > 1 else "Remove it?", abort=True, err=True)
+    removed = [_remove(entry.path) for entry in stale]
+    if not all(removed):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _remove(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
+        return False
+    typer.echo(f"removed {render.visible(path)}")
+    return True
+
+
+def _entries(model_dir: Path | None) -> list[Entry]:
+    from ..model_dir import list_models, model_directory
+
+    try:
+        return list_models(model_directory(model_dir))
+    except OSError as error:
+        fail(render.visible(render.reason(None, error)))

@@ -1,0 +1,214 @@
+"""`pyrnn2hdf5 ocr`: read line images with a model of either format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import render, render_ocr
+from ..errors import Pyrnn2Hdf5Error, TargetConflictError
+from ..names import refuse_shared_targets, text_target
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, print_json
+
+if TYPE_CHECKING:
+    from ..find import ImageFile
+    from ..model import Model
+    from ..recognition import Failure, Recognition
+    from ..source import Limits
+
+
+def ocr(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Line images, folders of them, or quoted patterns.")
+    ],
+    model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn or HDF5 file, or its name.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write text files there, instead of stdout.")
+    ] = None,
+    suffix: Annotated[
+        str | None,
+        typer.Option("--suffix", help="Write text files of this suffix, beside the images or in --output (.txt)."),
+    ] = None,
+    pad: Annotated[
+        int, typer.Option("--pad", metavar="N", min=0, max=1000, help="Steps of silence around a line.")
+    ] = 16,
+    threshold: Annotated[
+        float, typer.Option("--threshold", metavar="P", min=0, max=1, help="P(blank) below which there is a character.")
+    ] = 0.7,
+    no_normalize_line: Annotated[
+        bool, typer.Option("--no-normalize-line", help="The images are dewarped already, as high as the model wants.")
+    ] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Compare with the .gt.txt beside each image: character error rate.")
+    ] = False,
+    model_dir: ModelDir = None,
+    autoconversion: Annotated[
+        bool,
+        typer.Option(
+            "--enable-autoconversion/--disable-autoconversion",
+            help="Convert a pyrnn once and use its conversion from then on.",
+        ),
+    ] = True,
+    max_size: MaxSize = "4G",  # type: ignore[assignment]
+    max_memory: MaxMemory = "512M",  # type: ignore[assignment]
+    max_seconds: MaxSeconds = 15.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object an image.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no texts, only warnings and errors.")] = False,
+) -> None:
+    """Recognize line images with a model of either format.
+
+    Prints a line an image: its path, a tab, its text; the text alone for a single image. A pyrnn
+    model is converted on first use, verified, and kept in the model directory that kraken uses.
+    """
+    from ..recognition import recognize_each
+    from ..source import Limits
+
+    if output and output.exists() and not output.is_dir():
+        raise typer.BadParameter("expected a folder", param_hint="--output")
+    if suffix is not None and (not suffix or Path(suffix).name != suffix):
+        raise typer.BadParameter("expected something to add to a file name", param_hint="--suffix")
+    found, failed = _find(images)
+    paths = [image.path for image in found]
+    targets = _targets(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
+    loaded = _load(model, autoconversion, model_dir, Limits(max_size, max_memory, max_seconds), quiet=quiet)
+    if not no_normalize_line:
+        _warn_of_normalizer(model, loaded)
+
+    alone = len(images) == 1 and paths == [Path(images[0])]
+    show = _show_json if as_json else _show_nothing if any(targets) or quiet else _show_text if alone else _show_line
+    compared: list[tuple[Path, str, str]] | None = [] if evaluate else None
+    results = recognize_each(loaded, paths, pad=pad, threshold=threshold, normalize=not no_normalize_line)
+    try:
+        for path, target, result in zip(paths, targets, results, strict=True):
+            failed |= not _take(path, target, result, compared, show)
+    except Pyrnn2Hdf5Error as error:
+        # Not one image but all: a package is missing, or the codec.
+        fail(render.visible(error))
+    if compared is not None:
+        _evaluate(compared, as_json=as_json)
+    if failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
+    """The images, each once, and whether an argument means none."""
+    from ..find import image_files
+
+    found: dict[Path, ImageFile] = {}
+    failed = False
+    for argument in arguments:
+        images = image_files(argument)
+        if not images:
+            failed = True
+            typer.echo(f"error: {render.visible(argument)}: expected line images, found none", err=True)
+        for image in images:
+            found.setdefault(image.path, image)
+    return list(found.values()), failed
+
+
+def _targets(images: list[ImageFile], output: Path | None, suffix: str) -> list[Path]:
+    """A text file for each image; fails where two would share one, or where it would cost an input."""
+    targets = [text_target(output / image.relative if output else image.path, suffix).absolute() for image in images]
+    try:
+        refuse_shared_targets(zip((image.path for image in images), targets, strict=True))
+    except TargetConflictError as error:
+        fail(render.visible(error))
+    inputs = {image.path.absolute() for image in images}
+    for target in targets:
+        # ocropy's own habit is to overwrite texts; a truth may be the work of weeks.
+        if target in inputs or (target.name.endswith(".gt.txt") and target.exists()):
+            fail(f"{render.visible(target)}: expected a text file to write, got an image or a truth")
+    return targets
+
+
+def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Model:
+    from ..store import find_model
+
+    try:
+        found = find_model(name, autoconvert=autoconversion, model_dir=model_dir, limits=limits)
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        fail(f"{render.visible(name)}: {render.visible(render.reason(name, error))}")
+    for warning in found.warnings:
+        typer.echo(f"warning: {render.visible(name)}: {render.visible(warning)}", err=True)
+    if found.converted and not quiet:
+        typer.echo(f"{render.visible(name)}: converted, verified and stored as {render.visible(found.path)}", err=True)
+    return found.model
+
+
+def _warn_of_normalizer(name: str, model: Model) -> None:
+    from ..lines import normalizer_warning
+
+    warning = normalizer_warning(model.line_normalizer, model.Ni)
+    if warning:
+        typer.echo(f"warning: {render.visible(name)}: {render.visible(warning)}", err=True)
+
+
+def _take(
+    path: Path,
+    target: Path | None,
+    result: Recognition | Failure,
+    compared: list[tuple[Path, str, str]] | None,
+    show: Callable[[Path, Recognition], None],
+) -> bool:
+    """Keep and show what was read in one image, or tell why nothing was; returns whether all went well."""
+    from ..images import read_truth
+    from ..recognition import FAILURES
+
+    try:
+        if isinstance(result, FAILURES):
+            raise result
+        truth = None if compared is None else read_truth(path)
+        if target:
+            _write(target, result.text)
+    except FAILURES as error:
+        if show is _show_json:
+            print_json(render.failure_json(path, error, "image"))
+        typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
+        return False
+    if compared is not None and truth is not None:
+        compared.append((path, result.text, truth))
+    for warning in result.warnings:
+        typer.echo(f"warning: {render.visible(path)}: {render.visible(warning)}", err=True)
+    show(path, result)
+    return True
+
+
+def _write(target: Path, text: str) -> None:
+    """The text as it is, whatever its labels are, and a newline. A lone surrogate, no text at all, is spelled out."""
+    from ..atomic import new_file
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(target, force=True) as temporary:
+        temporary.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _show_json(path: Path, result: Recognition) -> None:
+    print_json(render_ocr.recognition_json(path, result))
+
+
+def _show_line(path: Path, result: Recognition) -> None:
+    typer.echo(f"{render.visible(path)}\t{render_ocr.text_line(result.text)}")
+
+
+def _show_text(_: Path, result: Recognition) -> None:
+    typer.echo(render_ocr.text_line(result.text))
+
+
+def _show_nothing(_: Path, __: Recognition) -> None:
+    pass
+
+
+def _evaluate(compared: list[tuple[Path, str, str]], *, as_json: bool) -> None:
+    from ..recognition import evaluate
+
+    if not compared:
+        fail("expected NAME.gt.txt beside the images, found none")
+    images, read, truth = zip(*compared, strict=True)
+    evaluation = evaluate(read, truth)
+    if as_json:
+        print_json(render_ocr.evaluation_json(evaluation, images))
+    else:
+        typer.echo("\n".join(render_ocr.evaluation_lines(evaluation, images)))
