@@ -135,7 +135,11 @@ def ended_with_us(children: Iterable[Child]) -> Iterator[None]:
 
 def run(work: Callable[[], bytes], seconds: float) -> Ending:
     """Run `work` in a child and wait for its end."""
-    child = start(work, seconds)
+    return finish(start(work, seconds))
+
+
+def finish(child: Child) -> Ending:
+    """Wait for the end of a child."""
     with ended_with_us([child]):
         while True:
             for _, ending in wait([child]):

@@ -39,6 +39,11 @@ def hdf5_files(folder: Path) -> list[Path]:
     return [path for path in _files(folder) if is_hdf5(path)]
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The files below a folder that are models of either kind, or are named so, in the order of their names."""
+    return [path for path in _files(folder) if PYRNN_NAME.search(path.name) or is_hdf5(path) or is_pyrnn(path)]
+
+
 def _files(folder: Path) -> Iterator[Path]:
     """Regular files below a folder, sorted; links are followed only to places within it."""
     root = folder.resolve()

@@ -8,7 +8,6 @@ from typing import Final
 
 from .hdf5 import read
 from .model import Model
-from .pyrnn import load_pyrnn
 from .source import DEFAULT_LIMITS, Limits
 from .stored import Stored, restore, store
 
@@ -28,6 +27,9 @@ def load_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     if is_hdf5(path):
         stored = read(path)
         return stored, restore(stored)
+    # Imported when a pickle is met: an HDF5 file needs none of it.
+    from .pyrnn import load_pyrnn
+
     model = load_pyrnn(path, limits=limits)
     return store(model, float64=True), model
 

@@ -15,7 +15,8 @@ import contextlib
 import json
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -40,21 +41,39 @@ def bounded(load: Callable[[], Loaded], limits: Limits) -> Loaded:
     """
     if not child.POSIX:
         return load()
-    ending = child.run(lambda: _run(load, limits), limits.seconds)
+    return _decode(_survived(child.run(lambda: _run(lambda: _encode(*load()), limits), limits.seconds), limits))
+
+
+@contextmanager
+def alongside(gather: Callable[[], dict[str, Any]], limits: Limits) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Run `gather` in a child process within `limits` while the body runs.
+
+    What is yielded waits for the child; it returns and raises as `bounded`. `gather` returns what JSON
+    can hold; tuples come back as lists.
+    """
+    if not child.POSIX:
+        yield gather
+        return
+    running = [child.start(lambda: _run(lambda: _message(gather()), limits), limits.seconds)]
+    with child.ended_with_us(running):
+        yield lambda: _header(_survived(child.finish(running.pop()), limits))[0]
+
+
+def _survived(ending: child.Ending, limits: Limits) -> bytes:
+    """What a child handed back, unless it met a limit or crashed."""
     if ending.timed_out or ending.signal_name == "SIGXCPU":
         raise LoadLimitError("time", f"{limits.seconds:g} s", "--max-seconds")
     if ending.signal_name:
         raise CorruptPickleError(
             f"loading ended by {ending.signal_name}: the pickle nests too deep or is made to crash a reader"
         )
-    return _decode(ending.message)
+    return ending.message
 
 
-def _run(load: Callable[[], Loaded], limits: Limits) -> bytes:
+def _run(work: Callable[[], bytes], limits: Limits) -> bytes:
     _limit(limits)
     try:
-        model, facts = load()
-        return _encode(model, facts)
+        return work()
     except MemoryError:
         return _encode_error(LoadLimitError("memory", f"{limits.memory // 2**20} MiB", "--max-memory"))
     except (Pyrnn2Hdf5Error, OSError) as error:
@@ -136,7 +155,8 @@ def _unpacked(value: Any) -> Any:
     return {key: _unpacked(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _decode(message: bytes) -> Loaded:
+def _header(message: bytes) -> tuple[dict[str, Any], int]:
+    """The JSON of a message, and where the arrays begin. Raises the error the child met."""
     if len(message) < HEADER.size:
         raise CorruptPickleError("loading ended without a result: the pickle is made to crash a reader")
     start = HEADER.size + HEADER.unpack_from(message)[0]
@@ -147,6 +167,11 @@ def _decode(message: bytes) -> Loaded:
     if "error" in header:
         kind, text = header["error"]
         raise _error(kind, text)
+    return header, start
+
+
+def _decode(message: bytes) -> Loaded:
+    header, start = _header(message)
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for name, dtype, shape in header["arrays"]:
         count = int(np.prod(shape, dtype=np.int64))

@@ -17,6 +17,7 @@ import typer
 from .. import __version__, render
 from .common import Exit
 from .convert import convert
+from .show import show
 from .verify import verify
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ def _options(
 
 app.command()(convert)
 app.command()(verify)
+app.command()(show)
 
 
 def _stop(number: int, frame: object) -> NoReturn:
