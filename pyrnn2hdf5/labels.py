@@ -1,8 +1,8 @@
 """Labels of a codec in words: code points, names, and groups by script and category.
 
-Python knows the category of a character but not its script. The first word of a letter's name in the
-Unicode Character Database stands for it: LATIN, GREEK, CYRILLIC, ARABIC. That is the script for every
-letter of a living one; what is no letter belongs to many scripts and to none.
+Python knows the category of a character but not its script. The first word of the name that Unicode
+gives the letter (in its compatibility form, so that a micro sign is a Greek letter) stands for it: LATIN,
+GREEK, CYRILLIC, ARABIC. What is no letter belongs to many scripts, and here to none.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ BY_CODE_POINT: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"
 
 CONTROLS: Final = {0: "NULL", 9: "TAB", 10: "LINE FEED", 13: "CARRIAGE RETURN", 27: "ESCAPE", 127: "DELETE"}
 """Names of control characters; Unicode gives them none."""
+
+NO_SCRIPT: Final = frozenset({"CARON", "IDEOGRAPHIC", "INFORMATION", "MODIFIER", "TURNED", "VEDIC", "VERTICAL"})
+"""First words of letters that stand for no script."""
+RENAMED: Final = {"CJK": "Han", "NKO": "N'Ko"}
 
 DOTTED_CIRCLE: Final = "\u25cc"
 
@@ -68,7 +72,10 @@ def _kind(label: str) -> tuple[str, str]:
 
 
 def _script(char: str) -> str:
-    return unicodedata.name(char, "").split(" ")[0].split("-")[0].capitalize()
+    plain = unicodedata.normalize("NFKC", char)[0]
+    letter = plain if unicodedata.category(plain)[0] == "L" else char
+    word = unicodedata.name(letter, "").split(" ")[0]
+    return "" if word in NO_SCRIPT else RENAMED.get(word, word.capitalize())
 
 
 def shown(label: str) -> str:

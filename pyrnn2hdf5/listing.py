@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,12 +18,10 @@ from .render import reason, size, visible
 if TYPE_CHECKING:
     from .facts import Facts
 
-COLUMNS: Final = (("", 5), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
+COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
 """Names and widths in cells of what stands between the name of a model and its scripts."""
 
-SCRIPTS: Final = 9
-"""Cells left for the scripts; more than one may need more."""
-
+MIN_SCRIPTS: Final = 8
 MIN_NAME: Final = 16
 
 
@@ -62,21 +61,23 @@ def _heading(facts: Facts) -> Text:
     return Text(visible(facts.path), HEADING, overflow="fold")
 
 
-def name_width(names: Sequence[str], width: int) -> int:
-    """Cells for the names of models in a table of `width` cells."""
-    left = width - sum(cells + 1 for _, cells in COLUMNS) - SCRIPTS
-    return max(MIN_NAME, min(left, max((cell_len(visible(name)) for name in names), default=0)))
+def widths(names: Sequence[str], width: int) -> tuple[int, int]:
+    """Cells for the names of models and for their scripts, in a table of `width` cells."""
+    left = width - sum(cells + 1 for _, cells in COLUMNS) - 1
+    longest = max((cell_len(visible(name)) for name in names), default=0)
+    wide = max(MIN_NAME, min(left - MIN_SCRIPTS, longest))
+    return wide, max(MIN_SCRIPTS, left - wide)
 
 
-def header(width: int) -> Text:
-    """The names of the columns, those of models being `width` cells wide."""
-    return Text(_line("model", [name for name, _ in COLUMNS], "scripts", width), LABEL)
+def header(widths: tuple[int, int]) -> Text:
+    """The names of the columns."""
+    return Text(_line("model", [name for name, _ in COLUMNS], "scripts", widths), LABEL)
 
 
-def row(name: str, found: Facts | Exception, width: int) -> Text:
+def row(name: str, found: Facts | Exception, widths: tuple[int, int]) -> RenderableType:
     """The line of a model, with a second one for why it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Text("\n").join([Text(visible(name)), _reason(reason(name, found))])
+        return Group(Text(visible(name)), _reason(reason(name, found)))
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -86,17 +87,20 @@ def row(name: str, found: Facts | Exception, width: int) -> Text:
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    line = Text(_line(name, cells, ", ".join(found.scripts) or "-", width))
-    return Text("\n").join([line, _reason(str(found.problem))]) if found.problem else line
+    scripts = ", ".join(found.scripts) or "-"
+    if cell_len(scripts) > widths[1]:
+        scripts = f"{found.scripts[0]} +{len(found.scripts) - 1}"
+    line = Text(_line(name, cells, scripts, widths))
+    return Group(line, _reason(str(found.problem))) if found.problem else line
 
 
-def _reason(message: str) -> Text:
-    return Text(f"  {visible(message)}", BAD)
+def _reason(message: str) -> RenderableType:
+    return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
 
 
-def _line(name: str, cells: Sequence[str], scripts: str, width: int) -> str:
-    said = visible(name)
+def _line(name: str, cells: Sequence[str], scripts: str, widths: tuple[int, int]) -> str:
+    said, wide = visible(name), widths[0]
     # A name too long stands on a line of its own.
-    said = set_cell_size(said, width) if cell_len(said) <= width else said + "\n" + " " * width
-    figures = "".join(f" {cell:>{wide}}" for cell, (_, wide) in zip(cells, COLUMNS, strict=True))
+    said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+    figures = "".join(f" {cell:>{cells_wide}}" for cell, (_, cells_wide) in zip(cells, COLUMNS, strict=True))
     return f"{said}{figures} {scripts}"

@@ -126,7 +126,7 @@ def _parts(parts: dict[str, int]) -> Table:
     for name in PARTS:
         if parts.get(name):
             share = parts[name] / total
-            table.add_row(name, size(parts[name]), f"{share:.1%}", "█" * round(share * SHARE_BAR) or "▏")
+            table.add_row(name, size(parts[name]), f"{share:.1%}", "━" * round(share * SHARE_BAR) or "╸")
     return table
 
 
@@ -174,7 +174,7 @@ def _training(facts: Facts) -> Iterator[RenderableType]:
     rows: list[tuple[str, RenderableType]] = []
     if training.last_trial is not None:
         rows.append(("lines trained", f"{training.last_trial:,}"))
-    if training.lines:
+    if training.lines not in (0, training.last_trial):
         rows.append(("lines logged", f"{training.lines:,}"))
     if training.curve:
         rows.append((training.curve.kind, _curve(training.curve)))

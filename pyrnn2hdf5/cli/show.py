@@ -59,9 +59,9 @@ def show(
         files = _files(path)
         in_table = path.is_dir() and view is page
         names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
-        width = listing.name_width(names, console.width)
+        widths = listing.widths(names, console.width)
         if in_table:
-            say(listing.header(width))
+            say(listing.header(widths))
         for file, name in zip(files, names, strict=True):
             found = _facts(file, limits)
             problem = found if isinstance(found, Exception) else found.problem
@@ -71,7 +71,7 @@ def show(
                     render.failure_json(file, found) if isinstance(found, Exception) else render.facts_json(found)
                 )
             if in_table:
-                say(listing.row(name, found, width))
+                say(listing.row(name, found, widths))
                 continue
             if not isinstance(found, Exception) and (found.readable or list_globals):
                 if pages:
