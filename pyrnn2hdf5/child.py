@@ -136,12 +136,9 @@ def ended_with_us(children: Iterable[Child]) -> Iterator[None]:
         raise
 
 
-def run(work: Callable[[], bytes], seconds: float, meanwhile: Callable[[], None] | None = None) -> Ending:
-    """Run `work` in a child, and `meanwhile` here, and wait for the end of the child."""
-    child = start(work, seconds)
+def finish(child: Child) -> Ending:
+    """Wait for the end of a child."""
     with ended_with_us([child]):
-        if meanwhile:
-            meanwhile()
         while True:
             for _, ending in wait([child]):
                 return ending

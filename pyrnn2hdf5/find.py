@@ -67,6 +67,11 @@ def image_files(argument: str) -> list[ImageFile]:
     return [ImageFile(file, file.relative_to(fixed)) for file in found if file.is_file()]
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The files below a folder that are models of either kind, or are named so, in the order of their names."""
+    return [path for path in _files(folder) if PYRNN_NAME.search(path.name) or is_hdf5(path) or is_pyrnn(path)]
+
+
 def _files(folder: Path) -> Iterator[Path]:
     """Regular files below a folder, sorted; links are followed only to places within it."""
     root = folder.resolve()

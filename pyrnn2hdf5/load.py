@@ -9,7 +9,6 @@ from typing import Final
 from . import hdf5
 from .errors import Hdf5LayoutError
 from .model import Model, Source
-from .pyrnn import load_pyrnn
 from .sandbox import bounded
 from .source import DEFAULT_LIMITS, Limits
 from .stored import Stored, restore, store
@@ -38,6 +37,9 @@ def load_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     if is_hdf5(path):
         stored = read_stored(path, limits=limits)
         return stored, restore(stored)
+    # Imported when a pickle is met: an HDF5 file needs none of it.
+    from .pyrnn import load_pyrnn
+
     model = load_pyrnn(path, limits=limits)
     return store(model, float64=True), model
 

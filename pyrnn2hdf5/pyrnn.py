@@ -91,16 +91,16 @@ def to_model(root: object, facts: SourceFacts) -> Model:
     recognizer = _recognizer(root)
     arrays, dims, No = _network(recognizer)
     Ni, Ns = dims
-    declared_No = _integer("No", recognizer.get("No"), No)
+    declared_No = integer_of("No", recognizer.get("No"), No)
     notes = [f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else []
     return Model(
-        Ni=_integer("Ni", recognizer.get("Ni"), Ni),
+        Ni=integer_of("Ni", recognizer.get("Ni"), Ni),
         No=declared_No,
         network=network_of(arrays, Ni, Ns, No),
         codec=_codec(recognizer.get("codec"), declared_No),
-        line_normalizer=_line_normalizer(recognizer.get("lnorm"), notes),
+        line_normalizer=line_normalizer_of(recognizer.get("lnorm"), notes),
         training=training_record(recognizer, notes),
-        normalize=_function_name(recognizer.get("normalize")),
+        normalize=function_name_of(recognizer.get("normalize")),
         source=Source(facts.name, facts.sha256),
         notes=tuple(notes),
     )
@@ -182,8 +182,8 @@ def _network(recognizer: ObjectStub) -> tuple[dict[str, Float64], tuple[int, int
     if dims[0] != dims[1]:
         raise InvalidModelError(f"reversed LSTM (Ni, Ns): expected {dims[0]} as the forward LSTM, got {dims[1]}")
     W2 = arrays["W2"] = _weight("softmax W2", softmax.get("W2"))
-    No = _integer("softmax No", softmax.get("No"), W2.shape[0] if W2.ndim else 0)
-    Nh = _integer("softmax Nh", softmax.get("Nh"), 2 * dims[0][1])
+    No = integer_of("softmax No", softmax.get("No"), W2.shape[0] if W2.ndim else 0)
+    Nh = integer_of("softmax Nh", softmax.get("Nh"), 2 * dims[0][1])
     if Nh != 2 * dims[0][1]:
         raise InvalidModelError(f"softmax Nh: expected {2 * dims[0][1]}, twice the hidden units, got {Nh}")
     return arrays, dims[0], No
@@ -228,13 +228,13 @@ def _dims(name: str, value: object, WGI: Float64) -> tuple[int, int]:
         value = value.values.tolist()
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise InvalidModelError(f"{name} dims: expected (Ni, Ns, Na), got {_describe(value)}")
-    Ni, Ns, Na = (_integer(f"{name} dims", item, 0) for item in value)
+    Ni, Ns, Na = (integer_of(f"{name} dims", item, 0) for item in value)
     if Na != 1 + Ni + Ns:
         raise InvalidModelError(f"{name} dims: expected Na = 1 + Ni + Ns = {1 + Ni + Ns}, got {Na}")
     return Ni, Ns
 
 
-def _integer(name: str, value: object, default: int) -> int:
+def integer_of(name: str, value: object, default: int) -> int:
     """A Python int, also where the file has a NumPy integer or an array of one; `default` for None."""
     if value is None:
         return default
@@ -260,7 +260,7 @@ def _codec(value: object, No: int) -> Codec | None:
         raise InvalidModelError(f"codec: expected {No} codes as the network has classes, got {len(table)}")
     labels: list[str | None] = [None] * No
     for key, char in table.items():
-        code = _integer("codec code", key, -1)
+        code = integer_of("codec code", key, -1)
         if not 0 <= code < No:
             raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
         if labels[code] is not None:
@@ -283,7 +283,7 @@ def _label(code: int, char: object) -> str:
         ) from None
 
 
-def _line_normalizer(value: object, notes: list[str]) -> LineNormalizer | None:
+def line_normalizer_of(value: object, notes: list[str]) -> LineNormalizer | None:
     if value is None:
         return None
     if not isinstance(value, ObjectStub) or not type(value).__name__.endswith("Normalizer"):
@@ -314,7 +314,7 @@ def _parameter(value: object) -> Parameter | None:
     return value if type(value) is bool else None
 
 
-def _function_name(value: object) -> str | None:
+def function_name_of(value: object) -> str | None:
     if isinstance(value, type) and issubclass(value, FunctionStub):
         return value.path
     return None

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from .labels import names
 
 if TYPE_CHECKING:
     from .conversion import Conversion
+    from .facts import Facts
     from .verification import Verification
 
 SCHEMA: Final = 1
@@ -26,9 +30,10 @@ def visible(text: object, limit: int = 4000) -> str:
 
 
 def _visible(char: str) -> str:
-    if unicodedata.category(char) not in UNSAFE_CATEGORIES:
-        return char
     code = ord(char)
+    # U+FFFE and its like are no characters, and XML may not hold them.
+    if unicodedata.category(char) not in UNSAFE_CATEGORIES and code & 0xFFFE != 0xFFFE:
+        return char
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
@@ -206,6 +211,23 @@ def failure_json(source: object, error: BaseException, what: str = "source") -> 
         "status": "failed",
         "error": {"kind": type(error).__name__, "message": reason(source, error)},
     }
+
+
+def facts_json(facts: Facts) -> dict[str, Any]:
+    """The JSON object of what is in a model file."""
+    head = {"schema": SCHEMA, "source": facts.path, "status": "shown", "error": None}
+    if facts.problem:
+        head = failure_json(facts.path, facts.problem)
+    rest = asdict(replace(facts, problem=None))
+    del rest["path"], rest["problem"]
+    if facts.codec:
+        rest["codec"]["labels"] = [
+            {"code": code, "label": label, "code_points": list(map(ord, label)), "names": names(label)}
+            for code, label in facts.codec.labels
+        ]
+    if facts.line_normalizer:
+        rest["line_normalizer"]["parameters"] = {name: _finite(v) for name, v in facts.line_normalizer.parameters}
+    return head | rest
 
 
 def reason(source: object, error: BaseException) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar, cast
 
 from . import child, errors, wire
@@ -40,9 +40,29 @@ def bounded(
     `meanwhile` is called in this process, while the child loads. Raises `LoadLimitError` where a
     limit is met, `damaged` where the child crashes.
     """
+    with alongside(load, limits, damaged) as loaded:
+        if meanwhile:
+            meanwhile()
+        return loaded()
+
+
+@contextlib.contextmanager
+def alongside(
+    load: Callable[[], Loaded], limits: Limits, damaged: type[Pyrnn2Hdf5Error]
+) -> Iterator[Callable[[], Loaded]]:
+    """Run `load` in a child process within `limits` while the body runs.
+
+    What is yielded waits for the child; it returns and raises as `bounded`.
+    """
     if not child.POSIX:
-        return load()
-    ending = child.run(lambda: _run(load, limits, damaged), limits.seconds, meanwhile)
+        yield load
+        return
+    running = [child.start(lambda: _run(load, limits, damaged), limits.seconds)]
+    with child.ended_with_us(running):
+        yield lambda: cast(Loaded, _decode(child.finish(running.pop()), limits, damaged))
+
+
+def _decode(ending: child.Ending, limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> object:
     if ending.timed_out or ending.signal_name == "SIGXCPU":
         raise LoadLimitError("time", f"{limits.seconds:g} s", "--max-seconds")
     if ending.signal_name:
@@ -55,7 +75,7 @@ def bounded(
         raise OSError(*content)
     if kind == "error":
         raise _error(*content)
-    return cast(Loaded, content)
+    return content
 
 
 def _run(load: Callable[[], Loaded], limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> bytes:

@@ -117,16 +117,22 @@ ALLOWED: Final[Mapping[tuple[str, str], StubType]] = _table()
 """Every (module, name) a pickle may mention, but for `NORMALIZE`, and the inert type it becomes."""
 
 
+def stub_of(module: str, name: str) -> StubType | None:
+    """What a global becomes: a name in `ALLOWED`, or a function called `NORMALIZE`; None for any other."""
+    stub = ALLOWED.get((module, name))
+    if stub is None and module in OCROPUS and NORMALIZE.fullmatch(name):
+        return _named(FunctionStub, module, name)
+    return stub
+
+
 class RestrictedUnpickler(pickle.Unpickler):
-    """An unpickler that knows the names in `ALLOWED`, functions called `NORMALIZE`, and no others."""
+    """An unpickler that knows the globals `stub_of` knows, and no others."""
 
     def find_class(self, module: str, name: str) -> StubType:
-        stub = ALLOWED.get((module, name))
-        if stub is not None:
-            return stub
-        if module in OCROPUS and NORMALIZE.fullmatch(name):
-            return _named(FunctionStub, module, name)
-        raise UnsafePickleError(f"global {module}.{name}"[:MAX_NAME])
+        stub = stub_of(module, name)
+        if stub is None:
+            raise UnsafePickleError(f"global {module}.{name}"[:MAX_NAME])
+        return stub
 
     def persistent_load(self, pid: object) -> NoReturn:
         raise UnsafePickleError("a persistent id")

@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__, render
-from . import convert, models, ocr, verify
+from . import convert, models, ocr, show, verify
 from .common import Exit, tune_openblas
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ def _options(
 
 app.command()(convert.convert)
 app.command()(verify.verify)
+app.command()(show.show)
 app.command()(ocr.ocr)
 app.add_typer(models.models, name="models")
 

@@ -58,7 +58,8 @@ ModelDir = Annotated[
 
 
 def print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, allow_nan=False))
+    # The one control character that JSON leaves as it is.
+    typer.echo(json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def fail(message: str) -> NoReturn:

@@ -76,7 +76,7 @@ def fuzz(name: str, seeds: Sequence[bytes], mutations: Sequence[Mutate], target:
             number_of_chunk += 1
             path = Path(folder) / "input"
             work = _chunk(seeds, mutations, target, path, chance, executions, end)
-            ending = child.run(work, LIMITS.seconds)
+            ending = child.finish(child.start(work, LIMITS.seconds))
             if ending.timed_out or ending.signal_name:
                 endings[ending.signal_name or "time limit"] += 1
                 continue

@@ -1,0 +1,140 @@
+"""`pyrnn2hdf5 show`: what is in a model?"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from .. import render
+from ..errors import Pyrnn2Hdf5Error
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    from ..facts import Facts
+    from ..source import Limits
+
+
+def show(
+    paths: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="pyrnn or HDF5 files, and folders of them.")],
+    codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
+    list_globals: Annotated[
+        bool, typer.Option("--globals", help="List every global the pickle names instead, also of a refused one.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object a model.")] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the same as a picture.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the same as a web page.")] = None,
+    max_size: MaxSize = "4G",  # type: ignore[assignment]
+    max_memory: MaxMemory = "512M",  # type: ignore[assignment]
+    max_seconds: MaxSeconds = 15.0,
+) -> None:
+    """Show what is in a model, pyrnn or HDF5, without running anything in it.
+
+    Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
+    """
+    from .. import listing
+    from ..page import page
+    from ..source import Limits
+
+    if codec and list_globals:
+        raise typer.BadParameter("expected one of --codec and --globals", param_hint="--codec")
+    limits = Limits(max_size, max_memory, max_seconds)
+    view = listing.codec_list if codec else listing.globals_list if list_globals else page
+    console = _console(sys.stdout)
+    pages: list[RenderableType] = []
+    failed = False
+
+    def say(shown: RenderableType) -> None:
+        pages.append(shown)
+        if not as_json:
+            _print(console, shown)
+
+    for path in paths:
+        files = _files(path)
+        in_table = path.is_dir() and view is page
+        names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
+        widths = listing.widths(names, console.width)
+        if in_table:
+            say(listing.header(widths))
+        for file, name in zip(files, names, strict=True):
+            found = _facts(file, limits)
+            problem = found if isinstance(found, Exception) else found.problem
+            failed = failed or problem is not None
+            if as_json:
+                print_json(
+                    render.failure_json(file, found) if isinstance(found, Exception) else render.facts_json(found)
+                )
+            if in_table:
+                say(listing.row(name, found, widths))
+                continue
+            if not isinstance(found, Exception) and (found.readable or list_globals):
+                if pages:
+                    say("")
+                say(view(found))
+            if problem:
+                _console(sys.stderr).print(_red(file, problem), soft_wrap=True)
+    _write(pages, svg, html, paths)
+    if failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    from ..find import model_files
+
+    return model_files(path) or fail(f"{render.visible(path)}: expected models, found none")
+
+
+def _facts(file: Path, limits: Limits) -> Facts | Exception:
+    from ..show import facts
+
+    try:
+        return facts(file, limits=limits)
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        return error
+
+
+def _console(file: TextIO) -> Console:
+    """A console to which nothing is markup and no character is foreign."""
+    from rich.console import Console
+
+    if isinstance(file, io.TextIOWrapper):
+        file.reconfigure(errors="backslashreplace")
+    return Console(file=file, markup=False, emoji=False, highlight=False)
+
+
+def _print(console: Console, shown: RenderableType) -> None:
+    if console.is_terminal:
+        console.print(shown)
+        return
+    # Columns are padded with spaces, which a file has no use for.
+    with console.capture() as capture:
+        console.print(shown)
+    typer.echo("\n".join(line.rstrip(" ") for line in capture.get().split("\n")), nl=False)
+
+
+def _red(file: Path, problem: Exception) -> Text:
+    from rich.text import Text
+
+    return Text(f"error: {render.visible(file)}: {render.visible(render.reason(file, problem))}", "red")
+
+
+def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, paths: list[Path]) -> None:
+    """Pictures of what was shown, if anything was."""
+    if not pages or not (svg or html):
+        return
+    from .. import picture
+    from ..atomic import new_file
+
+    title = ", ".join(render.visible(path.name, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    for target, document in ((svg, picture.svg(pages, title)), (html, picture.html(pages, title))):
+        if target:
+            with unwritable_is_told(), new_file(target, force=True) as temporary:
+                temporary.write_text(document, "utf-8")

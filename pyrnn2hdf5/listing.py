@@ -1,0 +1,106 @@
+"""Lists out of the facts about models: a codec, the globals of a pickle, a line a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from .labels import code_points, names, shown
+from .page import BAD, HEADING, LABEL, rate
+from .render import reason, size, visible
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
+"""Names and widths in cells of what stands between the name of a model and its scripts."""
+
+MIN_SCRIPTS: Final = 8
+MIN_NAME: Final = 16
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=LABEL)
+    for name, is_number in columns:
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    return table
+
+
+def codec_list(facts: Facts) -> RenderableType:
+    """Code, label, code points and names, a line a label."""
+    if facts.codec is None:
+        return Group(_heading(facts), Text("no codec"))
+    table = _table(("code", True), ("label", False), ("code points", False), ("names", False))
+    for code, label in facts.codec.labels:
+        points, said = code_points(label) or "-", names(label) or "(the empty label)"
+        table.add_row(str(code), *(Text(visible(text)) for text in (shown(label), points, said)))
+    return Group(_heading(facts), table)
+
+
+def globals_list(facts: Facts) -> RenderableType:
+    """Byte offset of the first use, verdict and name, a line a global."""
+    if facts.file.protocol is None:
+        return Group(_heading(facts), Text("an HDF5 file holds no pickle, so it names no globals"))
+    table = _table(("byte", True), ("", False), ("global", False))
+    for name in facts.globals:
+        style = "" if name.allowed else BAD
+        table.add_row(
+            str(name.offset), Text("allowed" if name.allowed else "REFUSED", style), Text(visible(name.path), style)
+        )
+    more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
+    return Group(_heading(facts), table, *more)
+
+
+def _heading(facts: Facts) -> Text:
+    return Text(visible(facts.path), HEADING, overflow="fold")
+
+
+def widths(names: Sequence[str], width: int) -> tuple[int, int]:
+    """Cells for the names of models and for their scripts, in a table of `width` cells."""
+    left = width - sum(cells + 1 for _, cells in COLUMNS) - 1
+    longest = max((cell_len(visible(name)) for name in names), default=0)
+    wide = max(MIN_NAME, min(left - MIN_SCRIPTS, longest))
+    return wide, max(MIN_SCRIPTS, left - wide)
+
+
+def header(widths: tuple[int, int]) -> Text:
+    """The names of the columns."""
+    return Text(_line("model", [name for name, _ in COLUMNS], "scripts", widths), LABEL)
+
+
+def row(name: str, found: Facts | Exception, widths: tuple[int, int]) -> RenderableType:
+    """The line of a model, with a second one for why it cannot be converted or read."""
+    if isinstance(found, Exception):
+        return Group(Text(visible(name)), _reason(reason(name, found)))
+    network, training = found.network, found.training
+    curve = training.curve if training else None
+    cells = [
+        "HDF5" if found.file.protocol is None else "pyrnn",
+        size(found.file.size),
+        *([str(network.Ni), str(network.Ns), str(network.No)] if network else ["-"] * 3),
+        f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
+        rate(curve, curve.end) if curve else "-",
+    ]
+    scripts = ", ".join(found.scripts) or "-"
+    if cell_len(scripts) > widths[1]:
+        scripts = f"{found.scripts[0]} +{len(found.scripts) - 1}"
+    line = Text(_line(name, cells, scripts, widths))
+    return Group(line, _reason(str(found.problem))) if found.problem else line
+
+
+def _reason(message: str) -> RenderableType:
+    return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
+
+
+def _line(name: str, cells: Sequence[str], scripts: str, widths: tuple[int, int]) -> str:
+    said, wide = visible(name), widths[0]
+    # A name too long stands on a line of its own.
+    said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+    figures = "".join(f" {cell:>{cells_wide}}" for cell, (_, cells_wide) in zip(cells, COLUMNS, strict=True))
+    return f"{said}{figures} {scripts}"
