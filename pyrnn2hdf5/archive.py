@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,9 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
             same_as[job] = same
     done: dict[Job, Outcome] = {}
     chosen = [job for job in jobs if job not in same_as]
-    for job, ending in _in_processes(chosen, lambda job: _convert_one(job, options), workers, seconds):
-        done[job] = Outcome(job, _record(job, ending, seconds))
-        yield done[job]
-
+    for outcome in _outcomes(chosen, lambda job: _convert_one(job, options), workers, seconds):
+        done[outcome.job] = outcome
+        yield outcome
     others = []
     for job, same in same_as.items():
         if done[same].status == "refused":
@@ -113,7 +113,20 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
         same = done[same_as[job]]
         return _convert_one(job, options, None if same.bad else same.job)
 
-    for job, ending in _in_processes(others, convert_other, workers, seconds):
+    yield from _outcomes(others, convert_other, workers, seconds)
+
+
+def _outcomes(
+    jobs: Sequence[Job], work: Callable[[Job], bytes], workers: int, seconds: float
+) -> Generator[Outcome, None, None]:
+    crashed = []
+    for job, ending in _in_processes(jobs, work, workers, seconds, expendable=True):
+        if ending.signal_name:
+            crashed.append(job)
+        else:
+            yield Outcome(job, _record(job, ending, seconds))
+    # Again, with the loading in a child of its own, so that what crashed or took too long can be told.
+    for job, ending in _in_processes(crashed, work, workers, seconds):
         yield Outcome(job, _record(job, ending, seconds))
 
 
@@ -166,7 +179,7 @@ def _record(job: Job, ending: child.Ending, seconds: float) -> dict[str, Any]:
 
 
 def _in_processes(
-    jobs: Sequence[Job], work: Callable[[Job], bytes], workers: int, seconds: float
+    jobs: Sequence[Job], work: Callable[[Job], bytes], workers: int, seconds: float, *, expendable: bool = False
 ) -> Iterator[tuple[Job, child.Ending]]:
     if not child.POSIX:
         for job in jobs:
@@ -178,6 +191,7 @@ def _in_processes(
         while waiting or running:
             while waiting and len(running) < workers:
                 job = waiting.pop()
-                running[child.start(lambda job=job: work(job), seconds, leads=True)] = job  # type: ignore[misc]
+                started = child.start(partial(work, job), seconds, leads=True, expendable=expendable)
+                running[started] = job
             for ended, ending in child.wait(list(running)):
                 yield running.pop(ended), ending

@@ -23,6 +23,13 @@ POSIX: Final = hasattr(os, "fork")
 CHUNK: Final = 2**20
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
+_expendable = False
+
+
+def is_expendable() -> bool:
+    """Whether this process was forked for one piece of work, so that its end costs nothing else."""
+    return _expendable
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -43,11 +50,11 @@ class Child:
     received: bytearray = field(default_factory=bytearray)
 
 
-def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False) -> Child:
+def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False, expendable: bool = False) -> Child:
     """Fork a child that runs `work` and hands back its bytes, for at most `seconds`.
 
     One that `leads` has a process group of its own: its children end with it, and an interrupt from
-    the terminal reaches the parent alone.
+    the terminal reaches the parent alone. One that is `expendable` may itself do what could crash.
     """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
@@ -57,6 +64,8 @@ def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False) -> 
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         pid = os.fork()
     if pid == 0:
+        global _expendable
+        _expendable = expendable
         _be_child(work, reader, writer, before, leads=leads)
     os.close(writer)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -69,7 +78,7 @@ def _be_child(
     try:
         if leads:
             os.setpgid(0, 0)
-        for number in STOPS:
+        for number in (*STOPS, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # It ends soon, and a collection would copy every page of the parent it looks at.

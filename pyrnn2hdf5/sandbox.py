@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar, cast
 
@@ -52,10 +53,14 @@ def alongside(
 ) -> Iterator[Callable[[], Loaded]]:
     """Run `load` in a child process within `limits` while the body runs.
 
-    What is yielded waits for the child; it returns and raises as `bounded`.
+    What is yielded waits for the child; it returns and raises as `bounded`. In an expendable process
+    it loads here, within the same limits: of time by a SIGALRM that ends the process.
     """
     if not child.POSIX:
-        yield load
+        yield lambda: _guarded(load, limits, damaged)
+        return
+    if child.is_expendable():
+        yield lambda: _here(load, limits, damaged)
         return
     running = [child.start(lambda: _run(load, limits, damaged), limits.seconds)]
     with child.ended_with_us(running):
@@ -79,32 +84,49 @@ def _decode(ending: child.Ending, limits: Limits, damaged: type[Pyrnn2Hdf5Error]
 
 
 def _run(load: Callable[[], Loaded], limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> bytes:
-    _limit(limits)
-    try:
-        return wire.encode({"value": load()})
-    except MemoryError:
-        return _encode_error(LoadLimitError("memory", f"{limits.memory // MIB} MiB", "--max-memory"))
-    except OSError as error:
-        filename = os.fsdecode(error.filename) if error.filename else None
-        return wire.encode({"oserror": (error.errno, error.strerror, filename)})
-    except Pyrnn2Hdf5Error as error:
-        return _encode_error(error)
-    except Exception as error:
-        return _encode_error(damaged(f"malformed file: {type(error).__name__}: {error}"))
-
-
-def _encode_error(error: Pyrnn2Hdf5Error) -> bytes:
-    return wire.encode({"error": (type(error).__name__, str(error))})
-
-
-def _limit(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory(limits)
     # Ends a child whose parent was killed.
     cpu = int(limits.seconds) + 2
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+    try:
+        return _guarded(lambda: wire.encode({"value": load()}), limits, damaged)
+    except OSError as error:
+        filename = os.fsdecode(error.filename) if error.filename else None
+        return wire.encode({"oserror": (error.errno, error.strerror, filename)})
+    except Pyrnn2Hdf5Error as error:
+        return wire.encode({"error": (type(error).__name__, str(error))})
+
+
+def _here(load: Callable[[], Loaded], limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> Loaded:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    limit_memory(limits)
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+    try:
+        return _guarded(load, limits, damaged)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _guarded(load: Callable[[], Loaded], limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> Loaded:
+    """What `load` returns; whatever it raises becomes an `OSError` or an error of this package."""
+    try:
+        return load()
+    except MemoryError:
+        raise LoadLimitError("memory", f"{limits.memory // MIB} MiB", "--max-memory") from None
+    except (OSError, Pyrnn2Hdf5Error):
+        raise
+    except Exception as error:
+        raise damaged(f"malformed file: {type(error).__name__}: {error}") from error
+
+
+def limit_memory(limits: Limits) -> None:
+    """Bound what this process may take from now on; no core file where it crashes."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (_data_size() + limits.memory,) * 2)
+        resource.setrlimit(resource.RLIMIT_DATA, (_data_size() + limits.memory, hard))
 
 
 def _data_size() -> int:

@@ -22,7 +22,8 @@ import pytest
 from pyrnn2hdf5 import archive
 from pyrnn2hdf5.archive import Job, Outcome, convert_all, plan
 from pyrnn2hdf5.conversion import convert, convert_duplicate
-from pyrnn2hdf5.errors import TargetConflictError
+from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, TargetConflictError
+from pyrnn2hdf5.source import Limits
 
 from .conftest import MODELS
 from .pickles import Name, Text, dump, recognizer
@@ -140,6 +141,23 @@ def test_a_crash_costs_only_its_model(tree: Path, monkeypatch: pytest.MonkeyPatc
     assert done["a.pyrnn.gz"].record["error"]["message"] == "ended by SIGSEGV"
     assert done["no-suffix"].record["error"]["message"] == "ended without a result"
     assert done["c.pyrnn.gz"].status == "converted"
+
+
+def test_a_model_made_to_crash_hang_or_swell_is_refused_for_the_reason_it_has_alone(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    shutil.copy(SOURCE, tree / "good.pyrnn.gz")
+    (tree / "crash.pyrnn").write_bytes(b"\x80\x02})" + b"\x85" * 2_000_000 + b"Ns.")
+    (tree / "hang.pyrnn.gz").write_bytes(gzip.compress(b"\x80\x02" + b"N0" * 100 * 2**20 + b"N."))
+    (tree / "swell.pyrnn").write_bytes(b"\x80\x02Nr\xff\xff\xff\x7f.")
+    limits = Limits(seconds=0.5)
+    done = outcomes(plan([tree], tmp_path / "out"), limits=limits)
+    assert done.pop("good.pyrnn.gz").status == "converted"
+    for name, outcome in done.items():
+        with pytest.raises(Pyrnn2Hdf5Error) as caught:
+            convert(tree / name, tmp_path / "alone.hdf5", limits=limits)
+        assert outcome.record["error"] == {"kind": type(caught.value).__name__, "message": str(caught.value)}
+        assert outcome.status == "refused"
 
 
 def test_a_hang_costs_only_its_model(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

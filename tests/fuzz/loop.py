@@ -100,7 +100,7 @@ def _chunk(
     end: float,
 ) -> Callable[[], bytes]:
     def work() -> bytes:
-        sandbox._limit(LIMITS)
+        sandbox.limit_memory(LIMITS)
         counts: Counter[str] = Counter()
         found: set[str] = set()
         for _ in range(CHUNK):
