@@ -21,7 +21,7 @@ from .load import is_hdf5, load_file, load_hdf5
 from .model import Model, codec_problems
 from .model_dir import list_models, marked_name, model_directory, newness, recorded_source
 from .names import default_target
-from .pyrnn import load_pyrnn
+from .pyrnn import read_pyrnn
 from .source import DEFAULT_LIMITS, Limits, sha256_of
 from .stored import restore, store
 from .writing import save_hdf5
@@ -89,7 +89,7 @@ def find_model(
     if is_hdf5(path) or not autoconvert:
         return Found(load_file(path, limits=limits), path)
     if folder is None:
-        return Found(load_pyrnn(path, limits=limits), path, warnings=tuple(said))
+        return Found(load_file(path, limits=limits), path, warnings=tuple(said))
     return _stored(path, folder) or _convert(path, folder, limits)
 
 
@@ -120,7 +120,7 @@ def _stored(path: Path, folder: Path) -> Found | None:
 
 
 def _convert(path: Path, folder: Path, limits: Limits) -> Found:
-    model = load_pyrnn(path, limits=limits)
+    model, facts = read_pyrnn(path, limits=limits)
     try:
         # What is recognized now and what will be recognized from the stored file are the same.
         rounded = restore(store(model))
@@ -128,23 +128,19 @@ def _convert(path: Path, folder: Path, limits: Limits) -> Found:
         return Found(model, path, warnings=(f"not stored: {error}",))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        target = _save(model, folder)
+        target = _save(model, folder / default_target(facts.name), facts.sha256)
     except (Pyrnn2Hdf5Error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Found(rounded, path, warnings=(f"the conversion was not stored in {folder}: {reason}",))
     return Found(rounded, target, converted=True)
 
 
-def _save(model: Model, folder: Path) -> Path:
-    """Write the conversion under the name kraken looks for, if that is free or taken by one of ours."""
-    source = model.source
-    if source is None:
-        raise InvalidModelError("source: expected name and SHA-256, got none")
-    named = folder / default_target(source.name)
-    marked = marked_name(named, source.sha256)
+def _save(model: Model, named: Path, sha256: str) -> Path:
+    """Write the conversion as `named`, what kraken looks for, if that is free or taken by one of ours."""
     there = recorded_source(named)
     if (there is None and os.path.lexists(named)) or codec_problems(model.codec):
         # Not ours to replace; or a file that kraken would find and refuse.
+        marked = marked_name(named, sha256)
         save_hdf5(model, marked, force=True)
         return marked
     if there is None:
@@ -152,9 +148,9 @@ def _save(model: Model, folder: Path) -> Path:
             save_hdf5(model, named)
         except TargetExistsError:
             # Another process came first.
-            return _save(model, folder)
+            return _save(model, named, sha256)
         return named
-    if there.sha256 != source.sha256:
+    if there.sha256 != sha256:
         # Another model of that name, or an older version of this one: it stays, under another name.
         with contextlib.suppress(OSError):
             os.link(named, marked_name(named, there.sha256))

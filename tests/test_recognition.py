@@ -175,6 +175,15 @@ def test_what_is_no_line(image: Any, message: str) -> None:
         recognize(DIGITS, [image])
 
 
+def test_a_model_cannot_ask_for_any_memory_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    greedy = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 20.0),)))
+    h, w = images.read_image(IMAGES[0]).shape
+    monkeypatch.setattr(lines, "MAX_PIXELS", 2 * h * w)
+    assert recognize(DIGITS, IMAGES[:1])
+    with pytest.raises(InvalidInputError, match=f"got {h} rows and {w} columns, ink over "):
+        recognize(greedy, IMAGES[:1])
+
+
 def test_a_dewarped_line_must_fit_the_model() -> None:
     with pytest.raises(InvalidInputError, match="expected 32 rows as the model has inputs, got 33"):
         recognize(DIGITS, [np.eye(33)], normalize=False)
@@ -384,6 +393,7 @@ def test_evaluation() -> None:
     assert found.worst(9) == [2, 3, 0]
     assert found.worst(1) == [2]
     assert found.confusions[:2] == (("", "x", 1), ("a", "", 1))
+    assert evaluate(["yaxx"], ["abb"]).confusions[0] == ("b", "x", 2)
     assert evaluate([], []).error_rate is None
     assert evaluate(["x"], [""]).error_rate is None
 

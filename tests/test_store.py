@@ -40,7 +40,7 @@ def no_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a pickle was read")
 
-    monkeypatch.setattr(store, "load_pyrnn", refuse)
+    monkeypatch.setattr(store, "read_pyrnn", refuse)
     monkeypatch.setattr("pyrnn2hdf5.load.load_pyrnn", refuse)
 
 

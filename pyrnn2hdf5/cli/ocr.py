@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import render, render_ocr
-from ..errors import Pyrnn2Hdf5Error, TargetConflictError
+from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
 from ..names import refuse_shared_targets, text_target
 from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, print_json
 
@@ -84,8 +84,9 @@ def ocr(
     try:
         for path, target, result in zip(paths, targets, results, strict=True):
             failed |= not _take(path, target, result, compared, show)
-    except Pyrnn2Hdf5Error as error:
-        # Not one image but all: a package is missing, or the codec.
+    except InvalidModelError as error:
+        fail(f"{render.visible(model)}: {render.visible(error)}")
+    except MissingExtraError as error:
         fail(render.visible(error))
     if compared is not None:
         _evaluate(compared, as_json=as_json)
