@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from .errors import Pyrnn2Hdf5Error
     from .labels import LabelGroup
     from .model import LineNormalizer
-    from .scan import Global
     from .weights import MatrixFacts, UnitFacts
 
 
@@ -71,6 +70,24 @@ class TrainingFacts:
     lines: int
     commands: tuple[str, ...]
     curve: Curve | None
+
+
+@dataclass(frozen=True)
+class Global:
+    """A global a pickle names, and the byte offset of the opcode that does so first.
+
+    `module` is empty where it is no global, but something as bad: then `name` says what.
+    """
+
+    module: str
+    name: str
+    offset: int
+    allowed: bool
+
+    @property
+    def path(self) -> str:
+        """Module and name in one."""
+        return f"{self.module}.{self.name}" if self.module else self.name
 
 
 @dataclass(frozen=True)

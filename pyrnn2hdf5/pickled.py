@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from .errors import CorruptPickleError, InvalidModelError, Pyrnn2Hdf5Error, SourceError, UnsupportedModelError
-from .facts import Facts, FileFacts
+from .facts import Facts, FileFacts, Global
 from .pyrnn import read_pyrnn
 from .remains import gather, remains_of
 from .sandbox import alongside
-from .scan import Global, Scan, scan
+from .scan import Scan, scan
 from .sections import codec_facts, compatibility, model_facts, training_facts
 from .source import Limits, SourceFacts
 from .stored import store

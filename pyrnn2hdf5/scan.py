@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import CorruptPickleError
+from .facts import Global
 from .opcodes import LENGTHS, MEMO_ACCESS, MIN_ARRAY, REFUSED, RUN, RUN_WITHOUT_MEMO, TEXTS, TOKEN, memo_index
 from .parts import NAMES, Parts
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
@@ -28,24 +29,6 @@ MAX_GLOBALS: Final = 1000
 
 ENOUGH: Final = 4096
 """More bytes than any opcode has that is looked at as a whole."""
-
-
-@dataclass(frozen=True)
-class Global:
-    """A global a pickle names, and the byte offset of the opcode that does so first.
-
-    `module` is empty where it is no global, but something as bad: then `name` says what.
-    """
-
-    module: str
-    name: str
-    offset: int
-    allowed: bool
-
-    @property
-    def path(self) -> str:
-        """Module and name in one."""
-        return f"{self.module}.{self.name}" if self.module else self.name
 
 
 @dataclass(frozen=True)
@@ -183,8 +166,12 @@ class _Scanner:
         window = self._window
         start = window.position
         window.take(1)
-        text = window.line(MAX_NAME + 2)
-        self._string(opcode, text if opcode == b"V" else text[1:-1], start)
+        text = window.line(MAX_NAME + 1)
+        if len(text) <= MAX_NAME:
+            self._string(opcode, text if opcode == b"V" else text[1:-1], start)
+        else:
+            self._array(start)
+            self._push(None)
 
     def _string(self, opcode: bytes, data: bytes, start: int) -> None:
         window = self._window

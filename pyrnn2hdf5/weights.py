@@ -85,7 +85,8 @@ def unit_facts(network: Network) -> UnitFacts:
     dead = saturated = 0
     for lstm, columns in ((network.forward_lstm, W2[:, 1 : 1 + Ns]), (network.reversed_lstm, W2[:, 1 + Ns :])):
         dead += _dead(lstm, columns)
-        saturated += sum(_saturated(gate, lstm.dims[0]) for gate in (lstm.WGI, lstm.WGF, lstm.WGO))
+        with np.errstate(over="ignore", invalid="ignore"):
+            saturated += sum(_saturated(gate, lstm.dims[0]) for gate in (lstm.WGI, lstm.WGF, lstm.WGO))
     return UnitFacts(2 * Ns, dead, 6 * Ns, saturated)
 
 
