@@ -68,9 +68,8 @@ def convert(
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum)
     stored = store(model, float64=float64, compress=compress)
-    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(to_bytes(stored))
         try:
             verification = verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:

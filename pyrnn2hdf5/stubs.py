@@ -22,6 +22,7 @@ MAX_ATTRIBUTES: Final = 256
 """Most attributes one object may have. The largest real one, an LSTM with all its buffers, has 56."""
 
 MAX_RANK: Final = 32
+MAX_SIZE: Final = 2**63
 
 
 class StubType(type):
@@ -323,7 +324,11 @@ class ArrayStub(metaclass=StubType):
     def _fill(self, shape: object, dtype: object, order: str, data: object) -> None:
         if self.shape is not None:
             raise CorruptPickleError("numpy.ndarray: state is set twice")
-        if type(shape) is not tuple or len(shape) > MAX_RANK or not all(type(n) is int and n >= 0 for n in shape):
+        if (
+            type(shape) is not tuple
+            or len(shape) > MAX_RANK
+            or not all(type(n) is int and 0 <= n < MAX_SIZE for n in shape)
+        ):
             raise CorruptPickleError("numpy.ndarray: expected a tuple of sizes as shape")
         if type(dtype) is not DtypeStub or dtype.unpack is None:
             raise CorruptPickleError("numpy.ndarray: expected a type of NumPy")
