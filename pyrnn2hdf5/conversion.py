@@ -64,7 +64,7 @@ def convert(
         pass  # What is no pyrnn file at all is told before anything is said about a target.
     path = _target_path(source, target, force=force)
     if path.exists() and not force:
-        return _existing(source, path, float64=float64, compress=compress)
+        return _existing(source, path, limits, float64=float64, compress=compress)
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum)
     stored = store(model, float64=float64, compress=compress)
@@ -147,10 +147,10 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None, *, force: 
     return path
 
 
-def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Conversion:
+def _existing(source: Path, path: Path, limits: Limits, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
     try:
-        there = read_stored(path)
+        there = read_stored(path, limits=limits)
     except (Hdf5LayoutError, LoadLimitError):
         there = None
     if there is None or there.source is None or there.source.sha256 != sha256_of(source):
