@@ -152,13 +152,12 @@ def _convert_one(job: Job, options: dict[str, Any], same: Job | None = None) -> 
     """The record of one conversion as JSON; `same` is a job done whose source has the same content."""
     start = time.perf_counter()
     more: dict[str, Any] = {}
+    shared = {name: options[name] for name in ("force", "limits") if name in options}
     try:
         if job.target.is_dir():
             raise TargetExistsError(f"{job.target}: expected a file or nothing as target, got a folder")
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        conversion = (
-            convert_duplicate(job.source, job.target, same.target, force=options.get("force", False)) if same else None
-        )
+        conversion = convert_duplicate(job.source, job.target, same.target, **shared) if same else None
         if same and conversion and conversion.status == "converted":
             more = {"status": "duplicate", "duplicate_of": str(same.source)}
         record = conversion_json(conversion or convert(job.source, job.target, **options))

@@ -85,8 +85,10 @@ def _be_child(
         gc.disable()
         # A crash is told by the parent, in one line.
         faulthandler.disable()
-        # What the interpreter itself might say of a damaged pickle is nobody's news.
+        # What the interpreter itself might say of a damaged pickle is nobody's news. And if the parent
+        # is killed, whoever reads its streams must not wait for its child.
         nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         sys.stderr = os.fdopen(nowhere, "w")
         os.close(reader)

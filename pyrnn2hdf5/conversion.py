@@ -70,7 +70,7 @@ def convert(
         pass  # What is no pyrnn file at all is told before anything is said about a target.
     path = _target_path(source, target, force=force)
     if path.exists() and not force:
-        return _existing(source, path, float64=float64, compress=compress)
+        return _existing(source, path, limits, float64=float64, compress=compress)
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=_import_writing)
     from .writing import write
@@ -87,7 +87,12 @@ def convert(
 
 
 def convert_duplicate(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], of: str | os.PathLike[str], *, force: bool = False
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    of: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Conversion | None:
     """Write the result of a source that has the content of another, out of the verified result `of` of that one.
 
@@ -100,12 +105,12 @@ def convert_duplicate(
 
     source = Path(source)
     path = _target_path(source, target, force=force)
-    there = read_stored(of)
+    there = read_stored(of, limits=limits)
     sha256 = sha256_of(source)
     if there.source is None or there.source.sha256 != sha256:
         return None
     if path.exists() and not force:
-        return _existing(source, path, float64=there.float64, compress=there.compressed)
+        return _existing(source, path, limits, float64=there.float64, compress=there.compressed)
     stored = replace(there, source=Source(source.name, sha256))
     write_again(stored, path, force=force)
     return _outcome("converted", source, path, stored)
@@ -141,12 +146,12 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None, *, force: 
     return path
 
 
-def _existing(source: Path, path: Path, *, float64: bool, compress: bool) -> Conversion:
+def _existing(source: Path, path: Path, limits: Limits, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
     from .load import read_stored
 
     try:
-        there = read_stored(path)
+        there = read_stored(path, limits=limits)
     except (Hdf5LayoutError, LoadLimitError):
         there = None
     if there is None or there.source is None or there.source.sha256 != sha256_of(source):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class Pyrnn2Hdf5Error(Exception):
-    """Base class of every error this package raises on purpose (`OSError` is passed through)."""
+    """Base class of every error this package raises on purpose (`OSError` is passed through).
+
+    `path` is the file to blame, where an operation has several and the error comes from one of them.
+    """
+
+    path: str | None = None
 
 
 class SourceError(Pyrnn2Hdf5Error):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .errors import Hdf5LayoutError, LoadLimitError
+from .errors import Pyrnn2Hdf5Error
 from .load import is_hdf5, read_source
 from .names import default_target
 from .source import is_pyrnn, sha256_of
@@ -112,6 +112,6 @@ def pairs(sources: Path, results: Path) -> tuple[list[Pair], list[Path]]:
 def _recorded(path: Path) -> str | None:
     try:
         source = read_source(path)
-    except (Hdf5LayoutError, LoadLimitError, OSError):
+    except (Pyrnn2Hdf5Error, OSError):
         return None
     return source.sha256 if source else None

@@ -36,6 +36,12 @@ MAX_BYTES: Final = 64 * 2**20
 MAX_ROWS: Final = 1000
 """Most rows of the training history."""
 
+MAX_PARAMETERS: Final = 32
+"""Most parameters of a line normalizer, and most numbers in one."""
+
+MAX_STRING: Final = 4096
+"""Longest string attribute in bytes; a file name has at most 255."""
+
 FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
@@ -249,6 +255,8 @@ def _read_line_normalizer(group: Any) -> LineNormalizer | None:
             parameters.append((name, _read_string(group, key) or ""))
         else:
             parameters.append((name, _read_number(group, key)))
+    if len(parameters) > MAX_PARAMETERS:
+        raise Hdf5LayoutError(f"line_normalizer: expected at most {MAX_PARAMETERS} parameters, got {len(parameters)}")
     return LineNormalizer(kind, tuple(parameters))
 
 
@@ -277,6 +285,8 @@ def _read_number(group: Any, name: str) -> Parameter:
     attribute = group.attrs.get_id(name)
     if attribute.shape is None or len(attribute.shape) > 1 or attribute.dtype.kind not in "biuf":
         raise Hdf5LayoutError(f"{name}: expected numbers, got {attribute.dtype} of shape {attribute.shape}")
+    if math.prod(attribute.shape) > MAX_PARAMETERS:
+        raise Hdf5LayoutError(f"{name}: expected at most {MAX_PARAMETERS} numbers, got {math.prod(attribute.shape)}")
     value = group.attrs[name].tolist()
     return tuple(value) if attribute.shape else value
 
@@ -298,6 +308,8 @@ def _read_string(group: Any, name: str) -> str | None:
         raise Hdf5LayoutError(f"{name}: expected one string, got {attribute.dtype} of shape {attribute.shape}")
     value = group.attrs[name]
     data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+    if len(data) > MAX_STRING:
+        raise Hdf5LayoutError(f"{name}: expected a string of at most {MAX_STRING} bytes, got {len(data)}")
     text: str = data.decode("utf-8", "surrogatepass")
     return text
 

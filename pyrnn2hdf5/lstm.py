@@ -127,8 +127,13 @@ def _run(lstms: Sequence[LSTM], inputs: Float64, outputs: Float64) -> None:
     1 / (1 + exp(clip(a))).
     """
     T, D, B, Ns = outputs.shape
-    W = np.stack([np.concatenate((-lstm.WGI, -lstm.WGF, -lstm.WGO, lstm.WCI)) for lstm in lstms]).transpose(0, 2, 1)
-    into, recurrent = (np.ascontiguousarray(part) for part in np.split(W, [inputs.shape[-1]], axis=1))
+    # Filled in place: of a large model there must not be more copies than needed.
+    into, recurrent = np.empty((D, inputs.shape[-1], 4 * Ns)), np.empty((D, Ns, 4 * Ns))
+    for d, lstm in enumerate(lstms):
+        for k, (sign, W) in enumerate(((-1.0, lstm.WGI), (-1.0, lstm.WGF), (-1.0, lstm.WGO), (1.0, lstm.WCI))):
+            gate = np.s_[d, :, k * Ns : (k + 1) * Ns]
+            np.multiply(W[:, : inputs.shape[-1]].T, sign, out=into[gate])
+            np.multiply(W[:, inputs.shape[-1] :].T, sign, out=recurrent[gate])
     in_forget = -np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
     output_peephole = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
 

@@ -32,15 +32,19 @@ def as_json_lines(records: Sequence[Record]) -> str:
 
 
 def as_csv(records: Sequence[Record]) -> str:
-    """One row a model; text that could steer a terminal is spelled out."""
+    """One row a model; text that could steer a terminal is spelled out, what a spreadsheet would compute is quoted."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for record in records:
         behaviour = (record.get("verification") or {}).get("behaviour") or {}
         row = {**behaviour, **record, "reason": reason(record)}
-        writer.writerow({key: visible(value) if isinstance(value, str) else value for key, value in row.items()})
+        writer.writerow({key: _cell(value) if isinstance(value, str) else value for key, value in row.items()})
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return "'" + visible(text) if text.startswith(("=", "+", "-", "@")) else visible(text)
 
 
 def as_junit(records: Sequence[Record]) -> str:

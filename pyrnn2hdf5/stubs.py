@@ -22,6 +22,7 @@ MAX_ATTRIBUTES: Final = 256
 """Most attributes one object may have. The largest real one, an LSTM with all its buffers, has 56."""
 
 MAX_RANK: Final = 32
+MAX_SIZE: Final = 2**63
 
 
 class StubType(type):
@@ -233,8 +234,8 @@ class DtypeStub(metaclass=StubType):
         return not (PLAIN_CODE.fullmatch(self.code) or TEXT_CODE.fullmatch(self.code))
 
     def __setstate__(self, state: object) -> None:
-        if type(state) is not tuple or not 5 <= len(state) <= 9:
-            raise CorruptPickleError(f"numpy.dtype {self.code}: expected a state of 5 to 9 items")
+        if type(state) is not tuple or not 5 <= len(state) <= 9 or state[0] not in (1, 2, 3, 4):
+            raise CorruptPickleError(f"numpy.dtype {self.code}: expected a state of 5 to 9 items, version 1 to 4")
         if self.is_other:
             return
         order = state[1].decode("latin-1") if type(state[1]) is bytes else state[1]
@@ -304,8 +305,8 @@ class ArrayStub(metaclass=StubType):
     """Index of the first NaN."""
 
     def __new__(cls, kind: object, shape: object, code: object) -> ArrayStub:
-        if kind is not NdarrayType:
-            raise CorruptPickleError("numpy _reconstruct: expected numpy.ndarray")
+        if kind is not NdarrayType or shape != (0,) or code not in (b"b", "b"):
+            raise CorruptPickleError("numpy _reconstruct: expected numpy.ndarray, (0,), 'b'")
         stub = object.__new__(cls)
         stub.shape = stub.values = stub.nan_at = None
         stub.code = ""
@@ -313,8 +314,8 @@ class ArrayStub(metaclass=StubType):
 
     def __setstate__(self, state: object) -> None:
         # (version, shape, dtype, is_fortran, data); the oldest NumPy left out the version.
-        if type(state) is not tuple or len(state) not in (4, 5):
-            raise CorruptPickleError("numpy.ndarray: expected a state of 5 items")
+        if type(state) is not tuple or len(state) not in (4, 5) or state[:-4] not in ((), (1,)):
+            raise CorruptPickleError("numpy.ndarray: expected a state of 5 items, version 1")
         shape, dtype, fortran, data = state[-4:]
         if fortran not in (True, False):
             raise CorruptPickleError("numpy.ndarray: expected an order flag")
@@ -323,7 +324,11 @@ class ArrayStub(metaclass=StubType):
     def _fill(self, shape: object, dtype: object, order: str, data: object) -> None:
         if self.shape is not None:
             raise CorruptPickleError("numpy.ndarray: state is set twice")
-        if type(shape) is not tuple or len(shape) > MAX_RANK or not all(type(n) is int and n >= 0 for n in shape):
+        if (
+            type(shape) is not tuple
+            or len(shape) > MAX_RANK
+            or not all(type(n) is int and 0 <= n < MAX_SIZE for n in shape)
+        ):
             raise CorruptPickleError("numpy.ndarray: expected a tuple of sizes as shape")
         if type(dtype) is not DtypeStub or dtype.unpack is None:
             raise CorruptPickleError("numpy.ndarray: expected a type of NumPy")

@@ -19,6 +19,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from .built_in_lines import SEED, built_in_lines
+from .errors import Pyrnn2Hdf5Error
 from .images import read_image, read_truth
 from .lines import normalize_line, prepare_line
 from .load import load_stored
@@ -152,14 +153,22 @@ def verify(
     largest difference of a class probability; by default what rounding to float32 explains.
     Raises `OSError` or a `Pyrnn2Hdf5Error` where a model or an image cannot be read.
     """
-    expected, source_model = load_stored(source, limits=limits)
-    got, result_model = load_stored(result, limits=limits)
+    expected, source_model = _load(source, limits)
+    got, result_model = _load(result, limits)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
     lines = [
         Line(prepare_line(normalize_line(read_image(image), normalizer, source_model.Ni)), read_truth(image))
         for image in images
     ]
     return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+
+
+def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
+    try:
+        return load_stored(path, limits=limits)
+    except Pyrnn2Hdf5Error as error:
+        error.path = os.fspath(path)
+        raise
 
 
 def compare(

@@ -25,9 +25,8 @@ def write(
     keep_failed: str | os.PathLike[str] | None = None,
 ) -> Verification | None:
     """Write the stored form of `model`; see `conversion.convert` for the options and the errors."""
-    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(to_bytes(stored))
         try:
             return verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:

@@ -6,13 +6,13 @@ import errno
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import render
 from ..errors import Pyrnn2Hdf5Error
-from .common import Exit, fail, print_json, unwritable_is_told
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
 
 if TYPE_CHECKING:
     from ..find import Pair
@@ -31,6 +31,9 @@ def verify(
         float | None,
         typer.Option("--tolerance", min=0, help="Largest difference of a probability (default: float32 rounding)."),
     ] = None,
+    max_size: MaxSize = "4G",  # type: ignore[assignment]
+    max_memory: MaxMemory = "512M",  # type: ignore[assignment]
+    max_seconds: MaxSeconds = 15.0,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a pair.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing unless something differs.")] = False,
@@ -41,6 +44,7 @@ def verify(
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
     from ..find import Pair, pairs
+    from ..source import Limits
 
     if paths[0].is_dir():
         if len(paths) > 2 or not paths[-1].is_dir():
@@ -57,7 +61,8 @@ def verify(
     more = map(str, paths[2:])
     images = _images([*(lines or ()), *more])
 
-    cases = [_verify_pair(pair, images, tolerance, as_json=as_json, quiet=quiet) for pair in found]
+    options = {"images": images, "tolerance": tolerance, "limits": Limits(max_size, max_memory, max_seconds)}
+    cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
         from ..atomic import new_file
         from ..junit import junit as as_junit
@@ -80,7 +85,7 @@ def _images(patterns: list[str]) -> list[Path]:
     return found
 
 
-def _verify_pair(pair: Pair, images: list[Path], tolerance: float | None, *, as_json: bool, quiet: bool) -> Case:
+def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: bool) -> Case:
     from ..junit import Case
     from ..verification import verify as verify_files
 
@@ -88,13 +93,14 @@ def _verify_pair(pair: Pair, images: list[Path], tolerance: float | None, *, as_
     try:
         if pair.result is None:
             raise FileNotFoundError(errno.ENOENT, "no result found for it", str(pair.source))
-        verification = verify_files(pair.source, pair.result, images=images, tolerance=tolerance)
+        verification = verify_files(pair.source, pair.result, **options)
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        message = render.reason(pair.source, error)
+        blamed = getattr(error, "path", None) or pair.source
+        message = render.reason(blamed, error)
         if as_json:
             print_json(render.failure_json(pair.source, error) | {"result": pair.result and str(pair.result)})
-        typer.echo(f"error: {render.visible(pair.source)}: {render.visible(message)}", err=True)
-        _annotate(pair.source, message)
+        typer.echo(f"error: {render.visible(blamed)}: {render.visible(message)}", err=True)
+        _annotate(blamed, message)
         return Case(str(pair.source), time.perf_counter() - start, error=message)
     if as_json:
         print_json(render.verdict_json(pair.source, pair.result, verification))
