@@ -19,7 +19,7 @@ import pyrnn2hdf5
 from pyrnn2hdf5 import convert, verify
 from pyrnn2hdf5.errors import InvalidInputError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5 import to_bytes
-from pyrnn2hdf5.load import load_any, load_hdf5
+from pyrnn2hdf5.load import load_file, load_hdf5
 from pyrnn2hdf5.pyrnn import load_pyrnn
 from pyrnn2hdf5.stored import store
 
@@ -101,13 +101,13 @@ def test_neither_is_any_of_them_an_hdf5_model(tmp_path: Path, what: str) -> None
         line = hold_promise(here("verify", *arguments))
         assert "expected" in line or "malformed" in line or "damaged" in line or "refused" in line
     with pytest.raises(Pyrnn2Hdf5Error):
-        load_any(path)
+        load_file(path)
 
 
 def test_a_pyrnn_where_hdf5_belongs() -> None:
     with pytest.raises(Pyrnn2Hdf5Error, match="not a readable HDF5 model"):
         load_hdf5(SOURCE)
-    assert load_any(SOURCE).No == 25
+    assert load_file(SOURCE).No == 25
 
 
 @pytest.fixture(
@@ -159,7 +159,7 @@ def test_what_is_no_file_is_never_opened(
         if path.is_dir() and done.code == 2:
             continue  # a folder beside a file is wrong usage
         assert any(part in hold_promise(done) for part in message.split("|"))
-    for read in (load_pyrnn, load_hdf5, load_any):
+    for read in (load_pyrnn, load_hdf5, load_file):
         with pytest.raises((Pyrnn2Hdf5Error, OSError)):
             read(path)
     assert str(path) not in map(str, opened)
@@ -172,7 +172,7 @@ def test_a_nul_in_a_path_is_told(tmp_path: Path) -> None:
         done = here(*arguments)
         assert done.code == 2
         assert "embedded null" in done.stderr
-    for read in (load_pyrnn, load_hdf5, load_any):
+    for read in (load_pyrnn, load_hdf5, load_file):
         with pytest.raises(InvalidInputError, match="path: expected a name, got one with a NUL"):
             read("a\0b")
     for call in (lambda: convert("a\0b"), lambda: convert(SOURCE, "a\0b"), lambda: verify(SOURCE, "a\0b")):
