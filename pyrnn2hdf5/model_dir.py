@@ -64,9 +64,13 @@ def marked_name(named: Path, sha256: str) -> Path:
 def recorded_source(path: Path) -> Source | None:
     """Which source a file records; None where that cannot be told."""
     try:
-        source = read_source(path)
+        return _usable(read_source(path))
     except (Pyrnn2Hdf5Error, OSError):
         return None
+
+
+def _usable(source: Source | None) -> Source | None:
+    """A record, where its checksum is one: a part of that gets into a file name."""
     return source if source and SHA256.fullmatch(source.sha256) else None
 
 
@@ -118,8 +122,7 @@ def _entry(path: Path) -> Entry | None:
             old = time.time() - found.st_mtime > LEFTOVER_AGE
             return Entry(path, "leftover", *facts, stale="leftover of an interrupted write" if old else None)
         if path.suffix == ".hdf5" or is_hdf5(path):
-            read_source(path)
-            source = recorded_source(path)
+            source = _usable(read_source(path))
             return Entry(path, "converted" if source else "other", *facts, source)
         return Entry(path, "pyrnn", *facts) if is_pyrnn(path) else None
     except Pyrnn2Hdf5Error:

@@ -83,39 +83,39 @@ def find_model(
     places = [name, *([folder / name] if folder else []), LEGACY / name]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        found = _by_name(folder, name.name) if folder and autoconvert and str(name) == name.name else None
+        found = _by_name(folder, name.name, limits) if folder and autoconvert and str(name) == name.name else None
         # Where nothing is found the path as it was given says why: a folder, a pipe, nothing.
         return found or Found(load_file(name, limits=limits), name)
     if is_hdf5(path) or not autoconvert:
         return Found(load_file(path, limits=limits), path)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    return _stored(path, folder) or _convert(path, folder, limits)
+    return _stored(path, folder, limits) or _convert(path, folder, limits)
 
 
-def _by_name(folder: Path, name: str) -> Found | None:
+def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
     """The stored conversion of a pyrnn that is not there itself: the newest, or what kraken would take."""
     entries = [entry for entry in list_models(folder) if entry.source and entry.source.name == name]
     if entries:
         newest = max(entries, key=newness)
         more = len({entry.source.sha256 for entry in entries if entry.source}) - 1
         said = (f"{more + 1} models of this name are stored, {newest.path.name} is the newest",) if more else ()
-        return Found(load_hdf5(newest.path), newest.path, warnings=said)
+        return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
     path = folder / default_target(name)
     if not is_hdf5(path) or recorded_source(path):
         return None
-    return Found(load_hdf5(path), path, warnings=(f"{path.name} does not record what it was made from",))
+    return Found(load_hdf5(path, limits=limits), path, warnings=(f"{path.name} does not record what it was made from",))
 
 
-def _stored(path: Path, folder: Path) -> Found | None:
+def _stored(path: Path, folder: Path, limits: Limits) -> Found | None:
     """The stored conversion of this very file, where there is one that can be read."""
     sha256 = sha256_of(path)
     named = folder / default_target(path.name)
     for place in (named, marked_name(named, sha256)):
-        source = recorded_source(place)
-        if source and source.sha256 == sha256:
-            with contextlib.suppress(Pyrnn2Hdf5Error, OSError):
-                return Found(load_hdf5(place), place)
+        with contextlib.suppress(Pyrnn2Hdf5Error, OSError):
+            model = load_hdf5(place, limits=limits)
+            if model.source and model.source.sha256 == sha256:
+                return Found(model, place)
     return None
 
 

@@ -41,7 +41,7 @@ def no_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a pickle was read")
 
     monkeypatch.setattr(store, "read_pyrnn", refuse)
-    monkeypatch.setattr("pyrnn2hdf5.load.load_pyrnn", refuse)
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.read_pyrnn", refuse)
 
 
 def same(one: pyrnn2hdf5.Model, other: pyrnn2hdf5.Model) -> bool:
