@@ -5,7 +5,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,7 +95,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
     """
     first: dict[str, Job] = {}
     same_as: dict[Job, Job] = {}
-    for job, sha256 in _hashed(jobs):
+    for job, sha256 in list(_hashed(jobs, workers)):
         same = first.setdefault(sha256, job) if sha256 else job
         if same is not job:
             same_as[job] = same
@@ -130,22 +132,20 @@ def _outcomes(
         yield Outcome(job, _record(job, ending, seconds))
 
 
-def _hashed(jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
+def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
     """Jobs with the SHA-256 of their source where another source has the same size, else None."""
-    sizes: dict[int, int] = {}
-    of_job: dict[Job, int] = {}
-    for job in jobs:
-        if job.source.is_file():
-            of_job[job] = job.source.stat().st_size
-            sizes[of_job[job]] = sizes.get(of_job[job], 0) + 1
-    for job in jobs:
-        sha256 = None
-        if sizes.get(of_job.get(job, -1), 0) > 1:
-            try:
-                sha256 = sha256_of(job.source)
-            except OSError:
-                sha256 = None
-        yield job, sha256
+    sizes = [job.source.stat().st_size if job.source.is_file() else -1 for job in jobs]
+    often = {size for size, count in Counter(sizes).items() if count > 1}
+
+    def sha256(job: Job, size: int) -> str | None:
+        try:
+            return sha256_of(job.source) if size in often else None
+        except OSError:
+            return None
+
+    # Threads will do: hashing lets go of the interpreter. They are gone before any process is forked.
+    with ThreadPoolExecutor(workers) as pool:
+        yield from zip(jobs, list(pool.map(sha256, jobs, sizes)), strict=True)
 
 
 def _convert_one(job: Job, options: dict[str, Any], same: Job | None = None) -> bytes:

@@ -70,7 +70,7 @@ def convert(
         pass  # What is no pyrnn file at all is told before anything is said about a target.
     path = _target_path(source, target, force=force)
     if path.exists() and not force:
-        return _existing(source, path, limits, float64=float64, compress=compress)
+        return _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress)
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=_import_writing)
     from .writing import write
@@ -110,7 +110,7 @@ def convert_duplicate(
     if there.source is None or there.source.sha256 != sha256:
         return None
     if path.exists() and not force:
-        return _existing(source, path, limits, float64=there.float64, compress=there.compressed)
+        return _existing(source, sha256, path, limits, float64=there.float64, compress=there.compressed)
     stored = replace(there, source=Source(source.name, sha256))
     write_again(stored, path, force=force)
     return _outcome("converted", source, path, stored)
@@ -146,7 +146,7 @@ def _target_path(source: Path, target: str | os.PathLike[str] | None, *, force: 
     return path
 
 
-def _existing(source: Path, path: Path, limits: Limits, *, float64: bool, compress: bool) -> Conversion:
+def _existing(source: Path, sha256: str, path: Path, limits: Limits, *, float64: bool, compress: bool) -> Conversion:
     """The outcome where a target is there already: fine if it is this very conversion."""
     from .load import read_stored
 
@@ -154,7 +154,7 @@ def _existing(source: Path, path: Path, limits: Limits, *, float64: bool, compre
         there = read_stored(path, limits=limits)
     except (Hdf5LayoutError, LoadLimitError):
         there = None
-    if there is None or there.source is None or there.source.sha256 != sha256_of(source):
+    if there is None or there.source is None or there.source.sha256 != sha256:
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")
     if (there.compressed, there.float64) != (compress, float64):
         raise TargetExistsError(f"{path} exists and was made with other options; use --force to replace it")

@@ -1,0 +1,73 @@
+"""Check the wheel and the source distribution as a stranger gets them. Run by `make package`.
+
+check.py dist                   what is inside, and what is said about it
+check.py installed PYTHON       the commands, in an environment that holds the wheel and nothing of ours besides
+"""
+
+from __future__ import annotations
+
+import email
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def check_dist() -> None:
+    (wheel,) = (ROOT / "dist").glob("*.whl")
+    (source,) = (ROOT / "dist").glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        said = email.message_from_bytes(archive.read(metadata))
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "pyrnn2hdf5").rglob("*") if path.suffix == ".py"}
+    inside = {name for name in names if ".dist-info/" not in name}
+    assert inside == modules | {"pyrnn2hdf5/py.typed"}, inside ^ modules
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    with tarfile.open(source) as archive_of_source:
+        top = {name.split("/")[1] for name in archive_of_source.getnames() if "/" in name}
+    kept = {"pyrnn2hdf5", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    kept |= {"README.md", "FORMAT.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"}
+    assert top == kept, top ^ kept
+    assert said["Name"] == "pyrnn2hdf5"
+    assert said["License-Expression"] == "Apache-2.0"
+    assert said["Requires-Python"] == ">=3.10"
+    assert said["Summary"] and said["Keywords"] and said["Description-Content-Type"] == "text/markdown"
+    assert said.get_all("Provides-Extra") == ["ocr"]
+    assert len(said.get_all("Project-URL", [])) >= 3
+    assert len(said.get_all("Classifier", [])) >= 10
+
+
+def check_installed(python: str) -> None:
+    program = str(Path(python).parent / "pyrnn2hdf5")
+
+    def run(*words: str, code: int = 0) -> str:
+        done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "fixtures", folder / "fixtures")
+        model = "fixtures/models/digits.pyrnn.gz"
+        assert run("--version").startswith("pyrnn2hdf5 ")
+        assert "verified: 17 of 17 data sets bit-equal" in run("convert", model, "-o", "digits.hdf5")
+        assert run("verify", model, "digits.hdf5").startswith("equal: ")
+        assert "CenterNormalizer" in run("show", "digits.hdf5")
+        said = run("ocr", "-m", "digits.hdf5", "fixtures/lines/line-0.png")
+        assert said == (folder / "fixtures" / "lines" / "line-0.gt.txt").read_text("utf-8"), said
+        (folder / "evil.pyrnn").write_bytes(b"cos\nsystem\n(S'touch canary'\ntR.")
+        run("convert", "evil.pyrnn", code=1)
+        assert not (folder / "canary").exists()
+
+
+if sys.argv[1] == "dist":
+    check_dist()
+else:
+    check_installed(sys.argv[2])
