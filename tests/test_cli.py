@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,8 @@ from .pickles import Name, Text, dump, recognizer
 SOURCE = MODELS / "digits.pyrnn.gz"
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def run(*arguments: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
 
 
 def module(*arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -235,3 +236,25 @@ cli.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models clean"])
+def test_help_fits_80_columns_and_its_examples_name_what_exists(command: str) -> None:
+    done = run(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert done.exit_code == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    examples = re.findall(r"^    pyrnn2hdf5 (.*)$", done.stdout, re.MULTILINE)
+    assert bool(examples) == (command not in ("", "models clean"))
+    for example in examples:
+        assert example.startswith(command)
+        assert all(option in done.stdout.partition("Examples")[0] for option in re.findall(r" (--?\w+)", example))
+
+
+def test_completion_knows_the_commands() -> None:
+    environment = {
+        **os.environ, "_PYRNN2HDF5_COMPLETE": "complete_bash", "COMP_WORDS": "pyrnn2hdf5 co", "COMP_CWORD": "1",
+    }  # fmt: skip
+    script = "import sys; sys.argv[0] = 'pyrnn2hdf5'; from pyrnn2hdf5.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout.split() == ["convert"]

@@ -22,6 +22,7 @@ from .common import Exit, tune_openblas
 app = typer.Typer(
     name="pyrnn2hdf5",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Convert OCRopus and kraken pyrnn models to HDF5: safely, exactly, verified.",
 )
@@ -42,11 +43,39 @@ def _options(
     pass
 
 
-app.command()(convert.convert)
-app.command()(verify.verify)
-app.command()(show.show)
-app.command()(ocr.ocr)
-app.add_typer(models.models, name="models")
+def _examples(*commands: str) -> str:
+    # The backspace keeps the lines apart.
+    return "\n".join(("\b", "Examples:", *(f"  pyrnn2hdf5 {command}" for command in commands)))
+
+
+app.command(
+    short_help="Convert pyrnn models to HDF5, verified.",
+    epilog=_examples(
+        "convert en-default.pyrnn.gz",
+        "convert models -o converted --report report.csv",
+        "convert models --dry-run",
+    ),
+)(convert.convert)
+app.command(
+    epilog=_examples(
+        "verify en-default.pyrnn.gz en-default.pyrnn.hdf5",
+        "verify models converted --junit report.xml",
+        "verify old.hdf5 new.hdf5 --lines 'lines/*.png'",
+    ),
+)(verify.verify)
+app.command(
+    short_help="Show what is in a model, without running any of it.",
+    epilog=_examples("show en-default.pyrnn.gz", "show models", "show stranger.pyrnn.gz --globals"),
+)(show.show)
+app.command(
+    short_help="Recognize line images with a model.",
+    epilog=_examples(
+        "ocr -m en-default.pyrnn.gz line.png",
+        "ocr -m en-default.pyrnn.gz lines -o texts",
+        "ocr -m en-default.pyrnn.hdf5 lines --evaluate -q",
+    ),
+)(ocr.ocr)
+app.add_typer(models.models, name="models", epilog=_examples("models", "models clean"))
 
 
 _stopped: Exit | None = None

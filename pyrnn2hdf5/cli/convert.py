@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def convert(
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="pyrnn files, and folders of them.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="pyrnn files, and folders of them.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Target file or folder (default: beside each source).")
     ] = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    paths: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="pyrnn or HDF5 files, and folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="MODEL", help="pyrnn or HDF5 files, and folders of them.")],
     codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
     list_globals: Annotated[
         bool, typer.Option("--globals", help="List every global the pickle names instead, also of a refused one.")
