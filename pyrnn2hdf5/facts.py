@@ -105,7 +105,8 @@ class Facts:
 
     `problem` is why it cannot be converted (for HDF5: read), an error of this package. `structure` is
     the tree of the parts of what is no convertible model; `parts` are bytes of the unpacked file by
-    `parts.PARTS`; `globals` are what its pickle names, `unlisted_globals` how many more there are.
+    `parts.PARTS`; `globals` are what its pickle names, `unlisted_globals` how many more there are, and
+    `scan_problem` is why the search for them ended early.
     """
 
     path: str
@@ -122,6 +123,7 @@ class Facts:
     compatibility: Compatibility | None = None
     globals: tuple[Global, ...] = ()
     unlisted_globals: int = 0
+    scan_problem: str | None = None
     notes: tuple[str, ...] = ()
     problem: Pyrnn2Hdf5Error | None = None
 

@@ -54,6 +54,7 @@ def globals_list(facts: Facts) -> RenderableType:
             str(name.offset), Text("allowed" if name.allowed else "REFUSED", style), Text(visible(name.path), style)
         )
     more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
+    more += [Text(f"looked through up to here: {visible(facts.scan_problem)}", BAD)] if facts.scan_problem else []
     return Group(_heading(facts), table, *more)
 
 

@@ -56,6 +56,7 @@ def pyrnn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
         parts=found.parts,
         globals=found.globals,
         unlisted_globals=found.unlisted,
+        scan_problem=found.problem,
         problem=problem,
         **shown,
     )

@@ -12,13 +12,13 @@ allowed. So no trick with stack or memo hides a name.
 from __future__ import annotations
 
 import os
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 from .errors import CorruptPickleError
 from .facts import Global
-from .opcodes import LENGTHS, MEMO_ACCESS, MIN_ARRAY, REFUSED, RUN, RUN_WITHOUT_MEMO, TEXTS, TOKEN, memo_index
+from .memo import Memo
+from .opcodes import LENGTHS, LINES, MEMO_ACCESS, MIN_ARRAY, REFUSED, RUN, RUN_BESIDE_MEMO, TEXTS, TOKEN
 from .parts import NAMES, Parts
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
 from .unpickle import MAX_NAME, stub_of
@@ -74,12 +74,8 @@ class _Scanner:
 
     def __init__(self, window: Window, *, memo: bool) -> None:
         self._window = window
-        self._memo = memo
-        self._strings: dict[int, str] = {}
-        self._memoized = 0
-        self._numbered = False
-        self._pushed: list[str | None] = []
-        self._runs: deque[bytes] = deque(maxlen=4)
+        self._memo = Memo() if memo else None
+        self._run = RUN_BESIDE_MEMO if memo else RUN
         self._globals: dict[tuple[str, str], int] = {}
         self._unlisted = 0
         self._parts = Parts()
@@ -108,12 +104,20 @@ class _Scanner:
         """Pass one run or one opcode; False after STOP."""
         window = self._window
         window.fill()
-        run = (RUN_WITHOUT_MEMO if self._memo else RUN).match(window.data, window.at)
-        if run:
+        # A string that was just pushed may be memoized; after that a run may go on.
+        access = MEMO_ACCESS.match(window.data, window.at) if self._memo and self._memo.top is not None else None
+        if access:
+            window.at = access.end()
+            self._access(access[0])
+        elif run := self._run.match(window.data, window.at):
             window.at = run.end()
             self._passed(run[0])
-            return True
-        opcode = window.data[window.at : window.at + 1]
+        else:
+            return self._opcode(window.data[window.at : window.at + 1])
+        return True
+
+    def _opcode(self, opcode: bytes) -> bool:
+        window = self._window
         if opcode in LENGTHS:
             self._sized(opcode)
         elif opcode in (b"S", b"V"):
@@ -126,6 +130,7 @@ class _Scanner:
             what, size = REFUSED[opcode]
             self._name("", what, window.position)
             window.take(size)
+            self._push(None)
         elif opcode == b"\x80":
             protocol = window.take(2)[1]
             self._protocol = protocol if self._protocol is None else self._protocol
@@ -135,6 +140,12 @@ class _Scanner:
         elif access := MEMO_ACCESS.match(window.data, window.at):
             window.at = access.end()
             self._access(access[0])
+        elif opcode in LINES:
+            # A number of many digits, or a memo index that only Python understands.
+            window.line(0)
+            self._push(None)
+            if self._memo and opcode in (b"p", b"g"):
+                self._memo.distrust()
         else:
             window.take(1)
             if opcode != b".":
@@ -147,9 +158,10 @@ class _Scanner:
             # No PROTO: protocol 1 numbers the memo in binary, 0 in decimal.
             put = next((token[0] for token in TOKEN.finditer(run) if token[0][:1] in b"qrp"), None)
             self._protocol = None if put is None else int(put[:1] != b"p")
-        self._pushed.clear()
-        if not self._memo:
-            self._runs.append(run)
+        if self._memo:
+            self._memo.pass_run(run)
+        else:
+            self._parts.run(run)
 
     def _sized(self, opcode: bytes) -> None:
         window, width = self._window, LENGTHS[opcode]
@@ -159,7 +171,7 @@ class _Scanner:
             self._string(opcode, window.take(size), start)
         else:
             window.skip(size)
-            self._array(start)
+            self._parts.array(start, window.position)
             self._push(None)
 
     def _line(self, opcode: bytes) -> None:
@@ -170,71 +182,38 @@ class _Scanner:
         if len(text) <= MAX_NAME:
             self._string(opcode, text if opcode == b"V" else text[1:-1], start)
         else:
-            self._array(start)
+            self._parts.array(start, window.position)
             self._push(None)
 
     def _string(self, opcode: bytes, data: bytes, start: int) -> None:
         window = self._window
         if window.position - start > MIN_ARRAY:
-            self._array(start)
+            self._parts.array(start, window.position)
         text = data.decode("utf-8", "backslashreplace")
         if text in NAMES:
-            self._attribute(text)
-            put = MEMO_ACCESS.match(window.data, window.at)
-            if put and put[0][:1] in b"qrp":
-                self._strings[memo_index(put[0])] = text
+            access = MEMO_ACCESS.match(window.data, window.at)
+            self._parts.name(text, window.position, access[0] if access and access[0][:1] in b"qrp" else None)
         # STACK_GLOBAL takes no bytes.
         self._push(text if opcode in TEXTS else None)
 
-    def _attribute(self, name: str) -> None:
-        self._parts.name(name, self._window.position)
-        self._runs.clear()
-
-    def _array(self, start: int) -> None:
-        """The data of an array, or any other long string, lie between `start` and here."""
-        # The reversed LSTM names its attributes by GETs of their names in the forward LSTM.
-        tokens = (token[0] for run in self._runs for token in TOKEN.finditer(run))
-        names = [self._strings.get(memo_index(token)) for token in tokens if token[:1] in b"hjg"]
-        for name in filter(None, names):
-            self._parts.name(name, start)
-        self._parts.array(start, self._window.position)
-        self._runs.clear()
-
     def _push(self, text: str | None) -> None:
-        self._pushed = [*self._pushed[-1:], text]
+        if self._memo:
+            self._memo.push(text)
 
     def _access(self, token: bytes) -> None:
         """A PUT or GET where the memo is followed."""
-        top = self._pushed[-1] if self._pushed else None
-        if token[:1] in b"hjg":
-            # Writers number their PUTs or leave it to the unpickler. Of a mixture no GET is believed.
-            mixed = self._numbered and self._memoized
-            text = None if mixed else self._strings.get(memo_index(token))
-            if text in NAMES:
-                self._attribute(text)
-            self._push(text)
+        if not self._memo:
             return
-        if token == b"\x94":
-            index = self._memoized
-            self._memoized += 1
-        else:
-            index = memo_index(token)
-            self._numbered = True
-        if top is None:
-            self._strings.pop(index, None)
-        else:
-            self._strings[index] = top
+        if token[:1] not in b"hjg":
+            self._memo.put(token)
+        elif (text := self._memo.get(token)) in NAMES:
+            self._parts.name(text, self._window.position)
 
     def _stack_global(self) -> None:
         if not self._memo:
             raise _NeedsMemoError
-        module, name = self._pushed if len(self._pushed) == 2 else (None, None)
-        if module and name is not None:
-            self._name(module, name, self._window.position)
-        else:
-            self._name("", "a computed name", self._window.position)
+        self._name(*(self._memo.take_names() or ("", "a computed name")), self._window.position)
         self._window.take(1)
-        self._pushed.clear()
 
     def _named(self, opcode: bytes) -> None:
         """GLOBAL, INST and PERSID, whose arguments are lines."""
@@ -246,7 +225,7 @@ class _Scanner:
             self._name("", "a persistent id", position)
         else:
             self._name(first, window.line(MAX_NAME).decode("utf-8", "backslashreplace"), position)
-        self._pushed.clear()
+        self._push(None)
 
     def _name(self, module: str, name: str, offset: int) -> None:
         if (module, name) in self._globals:

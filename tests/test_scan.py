@@ -145,9 +145,10 @@ PIECES = st.one_of(
     st.sampled_from([b"X" + struct.pack("<I", len(text)) + text for text in TEXTS]),
     st.sampled_from([b"V" + text + b"\n" for text in TEXTS]),
     st.sampled_from([b"U\x02os", b"C\x02os", b"S'os'\n", b"K\x01", b"G12345678", b"L5L\n", b"I01\n", b"\x8a\x01\x05"]),
+    st.sampled_from([b"L" + b"9" * 300 + b"L\n", b"C\x01\x94", b"\x80\x04", b"K\x94", b"h\x94"]),
     st.sampled_from([b"cos\nsystem\n", b"(iocrolib.lstm\nLSTM\n", b"\x93", b"\x93", b"\x93", b"Pid\n", b"Q"]),
     st.sampled_from([b"\x94", b"q\x00", b"q\x01", b"r\x00\x00\x00\x00", b"p0\n", b"p1\n", b"\x95" + bytes(8)]),
-    st.sampled_from([b"h\x00", b"h\x01", b"j\x00\x00\x00\x00", b"g0\n", b"g1\n", b"h\x02"]),
+    st.sampled_from([b"h\x00", b"h\x01", b"j\x00\x00\x00\x00", b"g0\n", b"g1\n", b"h\x02", b"g 0\n", b"p +1\n"]),
     st.sampled_from([b"0", b"1", b"2", b"(", b"N", b"t", b"\x85", b"\x86", b")", b"]", b"}", b"a", b"R", b"b", b"o"]),
 )
 
@@ -177,6 +178,11 @@ HOSTILE = {
         "a computed name",
     ),
     "numbered and counted memo": (b"\x80\x04\x8c\x04LSTMq\1\x8c\x06system\x94\x8c\x02osh\1\x93.", "a computed name"),
+    "a memo index that only Python understands": (
+        b"\x80\x02X\x04\0\0\0LSTMq\1X\x06\0\0\0systemp +1\nX\x02\0\0\0osh\1\x93.",
+        "a computed name",
+    ),
+    "behind a number of many digits": (b"(L" + b"9" * 300 + b"L\ncos\nsystem\n.", "os.system"),
     "extension code": (b"\x80\x02\x82\x01.", "an extension code"),
     "persistent id": (b"(Pid\nt.", "a persistent id"),
     "persistent id from the stack": (b"\x80\x02NQ.", "a persistent id"),

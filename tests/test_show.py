@@ -137,7 +137,7 @@ def test_json_holds_all_of_it() -> None:
     assert list(told) == [
         *("schema", "source", "status", "error", "file", "network", "structure", "parts", "codec"),
         *("line_normalizer", "normalize", "training", "weights", "units", "compatibility", "globals"),
-        *("unlisted_globals", "notes"),
+        *("unlisted_globals", "scan_problem", "notes"),
     ]
     assert (told["schema"], told["status"], told["error"]) == (1, "shown", None)
     assert told["codec"]["labels"][22] == {
@@ -199,6 +199,10 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert "2  allowed  __builtin__.list" in done.stdout
     assert "memory to load" in done.stderr
     assert isinstance(facts(path).problem, LoadLimitError)
+    path.write_bytes(b"\x80\x02c__builtin__\nlist\n\xffcos\nsystem\n")
+    assert run(path, "--globals").stdout.endswith(
+        "allowed  __builtin__.list\nlooked through up to here: no opcode of a pickle: b'\\xff' at byte 20\n"
+    )
 
 
 def test_an_hdf5_file_names_no_globals(tmp_path: Path) -> None:
