@@ -139,6 +139,20 @@ def test_whatever_python_pickles(
     assert (sum(found.parts.values()), found.problem) == (len(data), None)
 
 
+def test_names_come_back_from_the_memo(scanned: Any) -> None:
+    def name(text: bytes) -> bytes:
+        return b"\x8c" + bytes([len(text)]) + text + b"\x94"
+
+    # What is memoized in between counts: the tuple is 3, the bytes are 4, `defaultdict` is 5.
+    data = b"".join(
+        (
+            *(b"\x80\x04(", name(b"collections"), name(b"OrderedDict"), b"\x93\x94K\x01\x85\x94C\x01b\x94N0"),
+            *(b"h\x00", name(b"defaultdict"), b"\x93\x94h\x00h\x05\x93t."),
+        )
+    )
+    assert names(scanned(data)) == looked_up(data) == [("collections", "OrderedDict"), ("collections", "defaultdict")]
+
+
 TEXTS = [b"os", b"system", b"ocrolib.lstm", b"LSTM", b"x" * 600]
 PIECES = st.one_of(
     st.sampled_from([b"\x8c" + bytes([len(text)]) + text for text in TEXTS[:4]]),

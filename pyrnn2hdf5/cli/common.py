@@ -58,8 +58,7 @@ ModelDir = Annotated[
 
 
 def print_json(value: dict[str, Any]) -> None:
-    # The one control character that JSON leaves as it is.
-    typer.echo(json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f"))
+    typer.echo(json.dumps(value, allow_nan=False))
 
 
 def fail(message: str) -> NoReturn:
