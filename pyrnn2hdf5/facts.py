@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .errors import Pyrnn2Hdf5Error
     from .labels import LabelGroup
-    from .model import LineNormalizer
+    from .model import LineNormalizer, TrainingRecord
     from .weights import MatrixFacts, UnitFacts
 
 
@@ -88,6 +88,37 @@ class Global:
     def path(self) -> str:
         """Module and name in one."""
         return f"{self.module}.{self.name}" if self.module else self.name
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the opcodes of the first pickle of a stream say.
+
+    `globals` in the order of their first use; `unlisted` counts those beyond `MAX_GLOBALS`. `parts`
+    are bytes by `parts.PARTS`. `problem` says why the scan ended before the pickle did.
+    """
+
+    protocol: int
+    globals: tuple[Global, ...]
+    unlisted: int
+    parts: dict[str, int]
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Remains:
+    """Parts of an object that is no convertible model; None or empty where they could not be read.
+
+    `structure` is the tree of its parts, an indented line a part; `labels` are (code, label).
+    """
+
+    structure: tuple[str, ...] = ()
+    No: int | None = None
+    labels: tuple[tuple[int, str], ...] | None = None
+    line_normalizer: LineNormalizer | None = None
+    training: TrainingRecord | None = None
+    normalize: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

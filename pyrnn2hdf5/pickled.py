@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import Any, Final
 
 from .errors import CorruptPickleError, InvalidModelError, Pyrnn2Hdf5Error, SourceError, UnsupportedModelError
-from .facts import Facts, FileFacts, Global
+from .facts import Facts, FileFacts, Scan
 from .pyrnn import read_pyrnn
-from .remains import gather, remains_of
+from .remains import gather
 from .sandbox import alongside
-from .scan import Scan, scan
+from .scan import scan
 from .sections import codec_facts, compatibility, model_facts, training_facts
-from .source import Limits, SourceFacts
+from .source import Limits
 from .stored import store
 from .unpickle import OCROPUS
 
@@ -26,7 +25,7 @@ def pyrnn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
     """The facts of a pyrnn file; see `show.facts`. Loaded and scanned in two bounded children at a time."""
     problem: Pyrnn2Hdf5Error | None = None
     shown: dict[str, Any] = {}
-    with alongside(lambda: _packed_scan(path, limits), limits, CorruptPickleError) as packed:
+    with alongside(lambda: scan(path, limits=limits), limits, CorruptPickleError) as scanned:
         try:
             model = read_pyrnn(path, limits=limits, ignore_checksum=True)[0]
             shown = model_facts(model)
@@ -34,7 +33,7 @@ def pyrnn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
         except Pyrnn2Hdf5Error as error:
             problem = error
         try:
-            found, source = _unpacked_scan(packed())
+            found, source = scanned()
         except Pyrnn2Hdf5Error as error:
             raise problem or error from None
     if isinstance(problem, (UnsupportedModelError, InvalidModelError)) and not shown:
@@ -62,16 +61,6 @@ def pyrnn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
     )
 
 
-def _packed_scan(path: str | os.PathLike[str], limits: Limits) -> dict[str, Any]:
-    found, source = scan(path, limits=limits)
-    return {"scan": asdict(found), "source": asdict(source)}
-
-
-def _unpacked_scan(packed: dict[str, Any]) -> tuple[Scan, SourceFacts]:
-    names = tuple(Global(**name) for name in packed["scan"]["globals"])
-    return Scan(**(packed["scan"] | {"globals": names})), SourceFacts(**packed["source"])
-
-
 def _writer(found: Scan) -> str | None:
     """The program that wrote a pickle, as far as the modules it names and its dialect tell."""
     module = next((name.module for name in found.globals if name.module in OCROPUS), None)
@@ -86,7 +75,7 @@ def _writer(found: Scan) -> str | None:
 def _remaining_facts(path: str | os.PathLike[str], limits: Limits) -> dict[str, Any]:
     try:
         with alongside(lambda: gather(path, limits), limits, CorruptPickleError) as gathered:
-            remains = remains_of(gathered())
+            remains = gathered()
     except Pyrnn2Hdf5Error:
         return {}
     return {

@@ -12,11 +12,10 @@ allowed. So no trick with stack or memo hides a name.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
 from .errors import CorruptPickleError
-from .facts import Global
+from .facts import Global, Scan
 from .memo import Memo
 from .opcodes import LENGTHS, LINES, MEMO_ACCESS, MIN_ARRAY, REFUSED, RUN, RUN_BESIDE_MEMO, TEXTS, TOKEN
 from .parts import NAMES, Parts
@@ -29,21 +28,6 @@ MAX_GLOBALS: Final = 1000
 
 ENOUGH: Final = 4096
 """More bytes than any opcode has that is looked at as a whole."""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What the opcodes of the first pickle of a stream say.
-
-    `globals` in the order of their first use; `unlisted` counts those beyond `MAX_GLOBALS`. `parts`
-    are bytes by `parts.PARTS`. `problem` says why the scan ended before the pickle did.
-    """
-
-    protocol: int
-    globals: tuple[Global, ...]
-    unlisted: int
-    parts: dict[str, int]
-    problem: str | None
 
 
 class _NeedsMemoError(Exception):

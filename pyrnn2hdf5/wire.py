@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .facts import Global, Remains, Scan
 from .lstm import LSTM, Network, Softmax
 from .model import Codec, LineNormalizer, Model, Source, TrainingRecord
 from .source import SourceFacts
@@ -21,7 +22,10 @@ from .stored import Stored
 
 TYPES: Final[dict[str, Any]] = {
     value.__name__: value
-    for value in (Model, Network, LSTM, Softmax, Codec, LineNormalizer, TrainingRecord, Source, SourceFacts, Stored)
+    for value in (
+        *(Model, Network, LSTM, Softmax, Codec, LineNormalizer, TrainingRecord, Source, SourceFacts, Stored),
+        *(Global, Scan, Remains),
+    )
 }
 HEADER: Final = struct.Struct("<Q")
 
