@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .errors import Pyrnn2Hdf5Error
     from .labels import LabelGroup
     from .model import LineNormalizer, TrainingRecord
     from .weights import MatrixFacts, UnitFacts
+
+PARTS: Final = ("weights", "buffers", "derivatives", "history", "other")
+"""What the bytes of a file are; of HDF5 only weights and other are told apart."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Scan:
     """What the opcodes of the first pickle of a stream say.
 
     `globals` in the order of their first use; `unlisted` counts those beyond `MAX_GLOBALS`. `parts`
-    are bytes by `parts.PARTS`. `problem` says why the scan ended before the pickle did.
+    are bytes by `PARTS`. `problem` says why the scan ended before the pickle did.
     """
 
     protocol: int
@@ -136,7 +139,7 @@ class Facts:
 
     `problem` is why it cannot be converted (for HDF5: read), an error of this package. `structure` is
     the tree of the parts of what is no convertible model; `parts` are bytes of the unpacked file by
-    `parts.PARTS`; `globals` are what its pickle names, `unlisted_globals` how many more there are, and
+    `PARTS`; `globals` are what its pickle names, `unlisted_globals` how many more there are, and
     `scan_problem` is why the search for them ended early.
     """
 

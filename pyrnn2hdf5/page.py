@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from .facts import PARTS
 from .labels import names, shown
-from .parts import PARTS
 from .render import size, visible
 
 if TYPE_CHECKING:

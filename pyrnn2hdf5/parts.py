@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from .facts import PARTS
 from .lstm import GATES, PEEPHOLES
 from .opcodes import TOKEN, memo_index
 
@@ -20,8 +21,6 @@ NAMES: Final = {
     **dict.fromkeys(("Ni", "No", "Nh", "Ns", "Na", "dims"), "other"),
 }
 """Attributes that tell a part; an array of any other name is a scratch buffer."""
-
-PARTS: Final = ("weights", "buffers", "derivatives", "history", "other")
 
 
 class Parts:

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5 import window
-from pyrnn2hdf5.facts import Scan
-from pyrnn2hdf5.parts import PARTS
+from pyrnn2hdf5.facts import PARTS, Scan
 from pyrnn2hdf5.scan import MAX_GLOBALS, scan
 from pyrnn2hdf5.source import is_pyrnn, open_source
 from pyrnn2hdf5.stubs import ObjectStub
