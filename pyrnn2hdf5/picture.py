@@ -37,4 +37,4 @@ def svg(pages: Sequence[RenderableType], title: str, *, width: int = WIDTH) -> s
 def html(pages: Sequence[RenderableType], title: str, *, width: int = WIDTH) -> str:
     """The pages as one HTML document."""
     document = _record(pages, width).export_html()
-    return document.replace("<head>", f"<head>\n<title>{escape(title)}</title>", 1)
+    return document.replace("<style>", f"<title>{escape(title)}</title>\n<style>", 1)

@@ -365,6 +365,7 @@ def test_pictures_are_the_same_each_time_and_fetch_nothing(tmp_path: Path) -> No
         assert first.read_bytes() == second.read_bytes()
         addresses = set(re.findall(r"https?://[^\s\"'<)]+", first.read_text("utf-8")))
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+    assert "<title>digits-00004000.pyrnn.gz</title>" in (tmp_path / "a.html").read_text("utf-8")
     assert run(DIGITS, "--svg", tmp_path / "no" / "p.svg").stderr.startswith("error: No such file or directory")
 
 

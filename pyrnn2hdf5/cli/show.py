@@ -133,7 +133,7 @@ def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, pat
     from .. import picture
     from ..atomic import new_file
 
-    title = ", ".join(render.visible(path.name, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    title = ", ".join(render.visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     for target, document in ((svg, picture.svg(pages, title)), (html, picture.html(pages, title))):
         if target:
             with unwritable_is_told(), new_file(target, force=True) as temporary:
