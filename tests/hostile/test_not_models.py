@@ -224,7 +224,7 @@ def test_odd_names_work_when_the_content_is_good(tmp_path: Path, name: str) -> N
     model = load_hdf5(target)
     assert model.source is not None
     assert model.source.name == name
-    again = measured("verify", "--", name, target.name, cwd=tmp_path)
+    again = here("verify", "--", name, target.name)
     assert (again.code, again.stderr) == (0, "")
     assert len(list(tmp_path.iterdir())) == 2
 
