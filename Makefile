@@ -5,7 +5,13 @@ BIN := .venv/bin
 PYTHON27 := $(shell PYENV_VERSION=2.7.18 python2.7 -c 'import sys; print(sys.executable)' 2>/dev/null)
 RUN27 := PYTHONPATH=$(CURDIR)/.py27 MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 $(PYTHON27)
 
-.PHONY: install demo test lint interop bench fixtures dist clean
+# The Python of a minor version such as 3.12, from pyenv or the path; nothing where there is none.
+python_of = $(shell PYENV_VERSION=$(1) python$(1) -c 'import sys; print(sys.executable)' 2>/dev/null)
+PYTHONS ?= 3.10 3.11 3.12 3.13
+PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
+SECONDS ?= 60
+
+.PHONY: install demo test lint hostile fuzz interop bench fixtures dist clean
 
 install: .venv/installed
 
@@ -32,6 +38,23 @@ lint: install
 test: lint
 	$(BIN)/pytest --cov --cov-report=term
 
+# The corpus of hostile files on every Python that is here; `make -j2 hostile` runs two at a time.
+hostile: $(PYTHONS_HERE:%=hostile-%)
+
+hostile-%: .venv-%/installed
+	.venv-$*/bin/python -m pytest -q -p no:cacheprovider tests/hostile
+
+.venv-%/installed: pyproject.toml
+	$(call python_of,$*) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-$*/bin/python -m pip install --quiet --editable . --group test
+	touch $@
+
+# Mutate the fixtures and read what comes out, each target for SECONDS; fails on any finding.
+fuzz: install
+	$(BIN)/python -m tests.fuzz.fuzz_pickle $(SECONDS)
+	$(BIN)/python -m tests.fuzz.fuzz_hdf5 $(SECONDS)
+
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
 interop: install .py27/installed
 	PYRNN2HDF5=$(CURDIR)/$(BIN)/pyrnn2hdf5 $(RUN27) tests/interop/kraken_py27.py
@@ -54,4 +77,4 @@ dist: install
 	$(BIN)/python -m build --outdir dist .
 
 clean:
-	rm -rf .venv .py27 build dist .coverage*
+	rm -rf .venv .venv-* .py27 build dist .coverage*

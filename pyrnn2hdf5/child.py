@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 POSIX: Final = hasattr(os, "fork")
+if POSIX:
+    import fcntl
 CHUNK: Final = 2**20
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -85,6 +87,8 @@ def _be_child(
         gc.disable()
         # A crash is told by the parent, in one line.
         faulthandler.disable()
+        # Where the parent has closed its streams, the pipe may have taken their places.
+        writer = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, 3)
         # What the interpreter itself might say of a damaged pickle is nobody's news. And if the parent
         # is killed, whoever reads its streams must not wait for its child.
         nowhere = os.open(os.devnull, os.O_WRONLY)

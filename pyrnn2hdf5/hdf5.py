@@ -1,7 +1,7 @@
 """The HDF5 format: a writer and a reader of the layout in `stored`. The only module that imports h5py.
 
-The reader here reads in this very process, which is for bytes of our own. A file from elsewhere can
-make the HDF5 library loop or crash: `load` reads these in a bounded child.
+`read` asks the HDF5 library in this very process, which is for bytes of our own: a file from elsewhere
+can make the library loop or crash, so `load` asks it in a bounded child, and `read_plain` before that.
 
 FORMAT.md specifies the format: a root group that kraken 0.3 to 0.6 reads, and the subgroup
 `pyrnn2hdf5` for what kraken never kept.
@@ -20,6 +20,8 @@ import numpy as np
 
 from .errors import Hdf5LayoutError
 from .model import MAX_CLASSES, MAX_LABEL, LineNormalizer, Parameter, Source, TrainingRecord
+from .plain_hdf5 import Group as PlainGroup
+from .plain_hdf5 import NotPlainError, parse
 from .source import regular_file
 from .stored import KIND, KIND_EXT, LAYOUT, Stored, kraken_labels
 
@@ -32,6 +34,9 @@ LIBVER: Final = ("earliest", "v108")
 
 MAX_BYTES: Final = 64 * 2**20
 """Most bytes the data sets of one file may unpack to: `MAX_WEIGHTS` in float64, and a codec."""
+
+MAX_FILE: Final = MAX_BYTES + 2**20
+"""Largest file that is read whole."""
 
 MAX_ROWS: Final = 1000
 """Most rows of the training history."""
@@ -122,6 +127,24 @@ def read(path: str | os.PathLike[str]) -> Stored:
         return _read_stream(stream, _read)
 
 
+def read_plain(path: str | os.PathLike[str]) -> Stored:
+    """As `read`, without the library. Raises `NotPlainError` too: for a file that only the library can read."""
+    return _guarded(_read, _plain_group(path))
+
+
+def read_plain_source(path: str | os.PathLike[str]) -> Source | None:
+    """As `read_source`, without the library; raises as `read_plain` does."""
+    return _guarded(_read_source_of_file, _plain_group(path))
+
+
+def _plain_group(path: str | os.PathLike[str]) -> PlainGroup:
+    with regular_file(path).open("rb") as stream:
+        data = stream.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise NotPlainError
+    return parse(data)
+
+
 def read_source(path: str | os.PathLike[str]) -> Source | None:
     """Which source a file records, without reading any data; None where it records none.
 
@@ -132,9 +155,16 @@ def read_source(path: str | os.PathLike[str]) -> Source | None:
 
 
 def _read_stream(stream: IO[bytes], read_file: Callable[[Any], Read]) -> Read:
-    try:
+    def from_library(stream: IO[bytes]) -> Read:
         with h5py.File(stream, "r") as file:
             return read_file(file)
+
+    return _guarded(from_library, stream)
+
+
+def _guarded(read_file: Callable[[Any], Read], file: Any) -> Read:
+    try:
+        return read_file(file)
     except (Hdf5LayoutError, MemoryError):
         raise
     except Exception as error:
@@ -152,16 +182,17 @@ def _read(file: Any) -> Stored:
     if not (Ns >= 1 and Na > 1 + Ns and 1 <= No <= MAX_CLASSES):
         raise Hdf5LayoutError(f"shapes: expected Ns >= 1, Na > 1 + Ns and 1 to {MAX_CLASSES} classes, got {sizes}")
     total = 0
+    found = {}
     for entry in LAYOUT:
-        dataset = _look(file, entry.name)
+        dataset = found[entry.name] = _look(file, entry.name)
         shape = tuple(sizes[symbol] for symbol in entry.shape)
         if dataset.shape != shape:
             raise Hdf5LayoutError(f"{entry.name}: expected shape {shape}, got {dataset.shape}")
         total += dataset.nbytes
     if total > MAX_BYTES:
         raise Hdf5LayoutError(f"data sets: expected at most {MAX_BYTES} bytes, got {total}")
-    data = {entry.name: np.asarray(file[entry.name][()]) for entry in LAYOUT}
-    compressed = any(file[entry.name].compression for entry in LAYOUT)
+    data = {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+    compressed = any(getattr(dataset, "compression", None) for dataset in found.values())
     points = data["codec"][:, 0]
     if not np.all((points >= 0) & (points <= 0x10FFFF) & (points == np.floor(points))):
         raise Hdf5LayoutError("codec: expected code points, got other numbers")
@@ -172,23 +203,27 @@ def _read(file: Any) -> Stored:
 
 def _extra_group(file: Any) -> Any:
     """The subgroup of this project, None where there is none."""
-    link = file.get(GROUP, getlink=True)
-    if link is None:
-        return None
-    group = file[GROUP] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(group, h5py.Group):
+    group = _member(file, GROUP)
+    if group is not None and not isinstance(group, (h5py.Group, PlainGroup)):
         raise Hdf5LayoutError(f"{GROUP}: expected a group")
     return group
 
 
+def _member(group: Any, name: str) -> Any:
+    """What a hard link of this name leads to, the link itself if it is another, or None."""
+    if isinstance(group, PlainGroup):
+        return group.members.get(name)
+    link = group.get(name, getlink=True)
+    return group[name] if isinstance(link, h5py.HardLink) else link
+
+
 def _look(group: Any, name: str, kinds: str = "f", rank: int = 2, rows: int | None = None) -> Any:
     """A data set that is safe to read: a hard link, plain storage in this very file, known filters."""
-    link = group.get(name, getlink=True)
-    if link is None:
+    dataset = _member(group, name)
+    if dataset is None:
         raise Hdf5LayoutError(f"{name}: expected a data set, got nothing")
-    dataset = group[name] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(dataset, h5py.Dataset):
-        raise Hdf5LayoutError(f"{name}: expected a data set, got {type(dataset or link).__name__}")
+    if not isinstance(dataset, (h5py.Dataset, np.ndarray)):
+        raise Hdf5LayoutError(f"{name}: expected a data set, got {type(dataset).__name__}")
     if dataset.shape is None or len(dataset.shape) != rank:
         raise Hdf5LayoutError(f"{name}: expected rank {rank}, got shape {dataset.shape}")
     sizes = (4, 8) if kinds == "f" else (1, 2, 4, 8)
@@ -196,6 +231,8 @@ def _look(group: Any, name: str, kinds: str = "f", rank: int = 2, rows: int | No
         raise Hdf5LayoutError(f"{name}: expected plain numbers of kind {kinds}, got {dataset.dtype}")
     if rows is not None and dataset.shape[0] > rows:
         raise Hdf5LayoutError(f"{name}: expected at most {rows} rows, got {dataset.shape[0]}")
+    if isinstance(dataset, np.ndarray):
+        return dataset
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if max(dataset.nbytes, chunk) > MAX_BYTES:
         raise Hdf5LayoutError(f"{name}: expected at most {MAX_BYTES} bytes, got {max(dataset.nbytes, chunk)}")
@@ -251,7 +288,7 @@ def _read_line_normalizer(group: Any) -> LineNormalizer | None:
         prefix, _, name = key.partition("line_normalizer.")
         if prefix or not name:
             continue
-        if h5py.check_string_dtype(group.attrs.get_id(key).dtype):
+        if isinstance(_attribute(group, key), bytes):
             parameters.append((name, _read_string(group, key) or ""))
         else:
             parameters.append((name, _read_number(group, key)))
@@ -281,14 +318,30 @@ def _read_training(group: Any) -> TrainingRecord | None:
     )
 
 
-def _read_number(group: Any, name: str) -> Parameter:
+def _attribute(group: Any, name: str) -> Any:
+    """A string attribute as bytes, any other as an array; None where there is none."""
+    if isinstance(group, PlainGroup) or name not in group.attrs:
+        return group.attrs.get(name)
     attribute = group.attrs.get_id(name)
-    if attribute.shape is None or len(attribute.shape) > 1 or attribute.dtype.kind not in "biuf":
-        raise Hdf5LayoutError(f"{name}: expected numbers, got {attribute.dtype} of shape {attribute.shape}")
-    if math.prod(attribute.shape) > MAX_PARAMETERS:
-        raise Hdf5LayoutError(f"{name}: expected at most {MAX_PARAMETERS} numbers, got {math.prod(attribute.shape)}")
-    value = group.attrs[name].tolist()
-    return tuple(value) if attribute.shape else value
+    if h5py.check_string_dtype(attribute.dtype) is None or attribute.shape != ():
+        if attribute.shape is None or attribute.dtype.kind not in "biuf":
+            raise Hdf5LayoutError(
+                f"{name}: expected one string or numbers, got {attribute.dtype} of shape {attribute.shape}"
+            )
+        return np.asarray(group.attrs[name])
+    value = group.attrs[name]
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+
+
+def _read_number(group: Any, name: str) -> Parameter:
+    value = _attribute(group, name)
+    if isinstance(value, bytes) or value.ndim > 1:
+        got = "a string" if isinstance(value, bytes) else f"an array of shape {value.shape}"
+        raise Hdf5LayoutError(f"{name}: expected numbers, got {got}")
+    if value.size > MAX_PARAMETERS:
+        raise Hdf5LayoutError(f"{name}: expected at most {MAX_PARAMETERS} numbers, got {value.size}")
+    numbers = value.tolist()
+    return tuple(numbers) if value.ndim else numbers
 
 
 def _read_integer(group: Any, name: str) -> int | None:
@@ -301,17 +354,14 @@ def _read_integer(group: Any, name: str) -> int | None:
 
 
 def _read_string(group: Any, name: str) -> str | None:
-    if name not in group.attrs:
+    data = _attribute(group, name)
+    if data is None:
         return None
-    attribute = group.attrs.get_id(name)
-    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
-        raise Hdf5LayoutError(f"{name}: expected one string, got {attribute.dtype} of shape {attribute.shape}")
-    value = group.attrs[name]
-    data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+    if not isinstance(data, bytes):
+        raise Hdf5LayoutError(f"{name}: expected one string, got {data.dtype} of shape {data.shape}")
     if len(data) > MAX_STRING:
         raise Hdf5LayoutError(f"{name}: expected a string of at most {MAX_STRING} bytes, got {len(data)}")
-    text: str = data.decode("utf-8", "surrogatepass")
-    return text
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _read_strings(group: Any, name: str, longest: int, rows: int) -> tuple[str | None, ...] | None:

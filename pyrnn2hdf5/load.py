@@ -1,4 +1,4 @@
-"""A model file of either format, told apart by its first bytes and read in a bounded child process."""
+"""A model file of either format, told apart by its first bytes and read within limits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from . import hdf5
 from .errors import Hdf5LayoutError
 from .model import Model, Source
+from .plain_hdf5 import NotPlainError
 from .sandbox import bounded
 from .source import DEFAULT_LIMITS, Limits
 from .stored import Stored, restore, store
@@ -46,12 +47,18 @@ def load_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
 
 def read_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Stored:
     """The stored form of a model in an HDF5 file. Raises `OSError`, `Hdf5LayoutError` or `LoadLimitError`."""
-    return bounded(lambda: hdf5.read(path), limits, Hdf5LayoutError)
+    try:
+        return hdf5.read_plain(path)
+    except NotPlainError:
+        return bounded(lambda: hdf5.read(path), limits, Hdf5LayoutError)
 
 
 def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Source | None:
     """Which source an HDF5 file records; None where it records none. Errors are those of `read_stored`."""
-    return bounded(lambda: hdf5.read_source(path), limits, Hdf5LayoutError)
+    try:
+        return hdf5.read_plain_source(path)
+    except NotPlainError:
+        return bounded(lambda: hdf5.read_source(path), limits, Hdf5LayoutError)
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:

@@ -2,9 +2,9 @@
 
 CPython's unpickler can be made to allocate gigabytes by a memo index, to loop for minutes by equal
 hashes, and to crash by deep nesting; the HDF5 library to loop for ever or to allocate gigabytes by
-one changed byte. None of that can be checked beforehand at a bearable price, so every file is read
-in a forked child with a limit on its memory, no core file, and a parent that waits no longer than
-it wants to. What comes back is what `wire` carries.
+one changed byte. None of that can be checked beforehand at a bearable price, so every pickle, and
+every HDF5 file that is not plain, is read in a forked child with a limit on its memory, no core file,
+and a parent that waits no longer than it wants to. What comes back is what `wire` carries.
 
 Where the system has no `fork` or `resource` (Windows), files are read in this process without these
 bounds; on macOS the memory limit does not cover all allocations. What is refused is the same.

@@ -44,7 +44,7 @@ def decode(message: bytes | bytearray) -> Any:
     try:
         start = HEADER.size + HEADER.unpack_from(message)[0]
         return _Decoder(message, start).value(json.loads(message[HEADER.size : start]))
-    except (struct.error, TypeError, KeyError) as error:
+    except (struct.error, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no message: {error}") from error
 
 

@@ -6,7 +6,8 @@ import random
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import hdf5, load
+from pyrnn2hdf5 import hdf5, load, wire
+from pyrnn2hdf5.plain_hdf5 import NotPlainError
 from pyrnn2hdf5.pyrnn import load_pyrnn
 from pyrnn2hdf5.source import Limits
 from pyrnn2hdf5.stored import restore, store
@@ -35,12 +36,19 @@ def head(data: bytearray, chance: random.Random) -> None:
 
 
 def target(path: Path, chance: random.Random) -> None:
-    """Read in this process, one time in fifty as users do."""
+    """Read in this process, one time in fifty as users do; both readers must agree."""
     if chance.randrange(50) == 0:
         load.load_hdf5(path, limits=Limits(seconds=5))
-    else:
-        restore(hdf5.read(path))
-        hdf5.read_source(path)
+        return
+    try:
+        plain = hdf5.read_plain(path)
+    except NotPlainError:
+        plain = None
+    stored = hdf5.read(path)
+    if plain is not None:
+        assert wire.encode(plain) == wire.encode(stored)
+    restore(stored)
+    hdf5.read_source(path)
 
 
 if __name__ == "__main__":

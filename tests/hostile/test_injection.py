@@ -57,7 +57,7 @@ def test_labels_logs_and_parameters(tmp_path: Path, options: tuple[str, ...]) ->
     # Kept to the letter, all the same.
     assert model.codec.labels == ("", EVIL, "\0\x1b", "\u202e")
     for more in ((), ("--json",)):
-        verified = harmless_run(measured("verify", source, tmp_path / "m.hdf5", *more))
+        verified = harmless_run(here("verify", source, tmp_path / "m.hdf5", *more))
         assert (verified.code, verified.stderr) == (0, "")
 
 
@@ -91,9 +91,9 @@ def test_names_of_globals_and_of_what_a_file_is(tmp_path: Path) -> None:
         b"c\x1b[2J\n\x9b\n.",
     ):
         source.write_bytes(content)
-        line = hold_promise(measured("convert", source))
+        line = hold_promise(here("convert", source))
         harmless(line)
-        harmless_run(measured("convert", source, "--json"))
+        harmless_run(here("convert", source, "--json"))
 
 
 def evil_hdf5(path: Path) -> None:
@@ -118,7 +118,7 @@ def test_text_in_hdf5(tmp_path: Path, place: str) -> None:
         group = file if place == "kind" else file["pyrnn2hdf5"]
         group.attrs[{"version": "format_version"}.get(place, place)] = text.decode()
     for arguments in ((source, path), (path, source), (source, path, "--json")):
-        harmless_run(measured("verify", *arguments))
+        harmless_run(here("verify", *arguments))
 
 
 def test_file_names(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_file_names(tmp_path: Path) -> None:
     harmless_run(measured("convert", bad))
     harmless_run(measured("convert", good, "-o", tmp_path / f"{NAME[:80]}.hdf5"))
     for suffix in ("json", "jsonl", "csv", "xml"):
-        done = harmless_run(measured("convert", folder, "--force", "--report", tmp_path / f"r.{suffix}"))
+        done = harmless_run(here("convert", folder, "--force", "--report", tmp_path / f"r.{suffix}"))
         assert done.code == 1
         assert r"\x1b[2J" in done.stderr
         harmless((tmp_path / f"r.{suffix}").read_text("utf-8"))
@@ -142,9 +142,9 @@ def test_file_names(tmp_path: Path) -> None:
     names = [case.get("name") for case in ET.parse(tmp_path / "r.xml").iter("testcase")]
     assert sorted(map(str, names)) == sorted((render.visible(good), render.visible(bad)))
     for more in ((), ("--json",), ("--junit", tmp_path / "v.xml")):
-        harmless_run(measured("verify", folder, *more))
+        harmless_run(here("verify", folder, *more))
     harmless((tmp_path / "v.xml").read_text())
-    harmless_run(measured("convert", folder, "--dry-run"))
+    harmless_run(here("convert", folder, "--dry-run"))
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", '=1,2"3'])

@@ -171,7 +171,7 @@ def test_a_nul_in_a_path_is_told(tmp_path: Path) -> None:
     for arguments in (("convert", "a\0b"), ("convert", SOURCE, "-o", "a\0b"), ("verify", SOURCE, "a\0b"), report):
         done = here(*arguments)
         assert done.code == 2
-        assert "embedded null" in done.stderr
+        assert "null" in done.stderr
     for read in (load_pyrnn, load_hdf5, load_file):
         with pytest.raises(InvalidInputError, match="path: expected a name, got one with a NUL"):
             read("a\0b")
@@ -224,7 +224,7 @@ def test_odd_names_work_when_the_content_is_good(tmp_path: Path, name: str) -> N
     model = load_hdf5(target)
     assert model.source is not None
     assert model.source.name == name
-    again = measured("verify", "--", name, target.name, cwd=tmp_path)
+    again = here("verify", "--", name, target.name)
     assert (again.code, again.stderr) == (0, "")
     assert len(list(tmp_path.iterdir())) == 2
 
