@@ -11,7 +11,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile fuzz interop bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop bench fixtures dist clean
 
 install: .venv/installed
 
@@ -44,11 +44,26 @@ hostile: $(PYTHONS_HERE:%=hostile-%)
 hostile-%: .venv-%/installed
 	.venv-$*/bin/python -m pytest -q -p no:cacheprovider tests/hostile
 
-.venv-%/installed: pyproject.toml
+# The wheel and the source distribution as a stranger gets them, on every Python that is here.
+package: dist/built $(PYTHONS_HERE:%=package-%)
+	$(BIN)/python tests/packaging/check.py dist
+
+package-%: .venv-%/installed
+	.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python
+
+.venv-%/installed: dist/built
 	$(call python_of,$*) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-$*/bin/python -m pip install --quiet --editable . --group test
+	.venv-$*/bin/python -m pip install --quiet "$$(ls dist/*.whl)[ocr]" --group test
 	touch $@
+
+# The lowest versions that pyproject.toml allows, on the lowest Python; old click warns of itself.
+lowest: install
+	$(call python_of,3.10) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python tests/packaging/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --editable . --group test --constraint .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -m 'not real' --ignore tests/hostile
 
 # Mutate the fixtures and read what comes out, each target for SECONDS; fails on any finding.
 fuzz: install
@@ -72,9 +87,12 @@ bench: install .py27/installed
 fixtures: .py27/installed
 	$(RUN27) fixtures/make.py
 
-dist: install
-	$(BIN)/python -m pip install --quiet build
-	$(BIN)/python -m build --outdir dist .
+dist: dist/built
+
+dist/built: .venv/installed $(shell find pyrnn2hdf5 -name '*.py') $(wildcard *.md)
+	rm -rf dist
+	$(BIN)/python -m build --quiet --outdir dist .
+	touch $@
 
 clean:
 	rm -rf .venv .venv-* .py27 build dist .coverage*
