@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .tree import Group
 
 SUPERBLOCK: Final = (
     b"\x89HDF\r\n\x1a\n" + bytes.fromhex("0000000000080800 0400100000000000 0000000000000000") + b"\xff" * 8
@@ -57,17 +58,6 @@ MAX_IN_HEAP: Final = 16
 
 class NotPlainError(Exception):
     """The bytes are no HDF5 file of this dialect; they may be of another, or damaged."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """A group: its attributes, strings as bytes and numbers as arrays, and its members."""
-
-    attrs: dict[str, bytes | NDArray[Any]]
-    members: dict[str, Group | NDArray[Any]]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.members
 
 
 def parse(data: bytes) -> Group:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from .atomic import new_file
 from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
-from .hdf5 import read, to_bytes
+from .hdf5 import to_bytes
+from .load import read_by_library
 from .model import Model
 from .source import usable_path
 from .stored import Stored, restore, store
@@ -41,7 +42,7 @@ def write_again(stored: Stored, path: Path, *, force: bool = False) -> None:
     content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
         temporary.write_bytes(content)
-        if to_bytes(read(temporary)) != content:
+        if to_bytes(read_by_library(temporary)) != content:
             raise VerificationError("verification failed: what was written reads back as something else")
 
 
@@ -67,7 +68,7 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     Raises `VerificationError` where anything differs.
     """
     try:
-        again = read(path)  # in this process: these bytes are our own
+        again = read_by_library(path)  # in this process: these bytes are our own
         verification = compare(stored, again, model, restore(again))
     except (Hdf5LayoutError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -14,7 +14,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.find import pairs, pyrnn_files
-from pyrnn2hdf5.hdf5 import read
+from pyrnn2hdf5.load import read_by_library as read
 
 from .conftest import LINES, MODELS, SHARED
 from .pickles import Name, dump, recognizer

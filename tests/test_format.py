@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.hdf5 import FORMAT_VERSION, GROUP
 from pyrnn2hdf5.lstm import GATES, LSTM, PEEPHOLES, Network, Softmax, forward_batch, hidden_batch
+from pyrnn2hdf5.reading import FORMAT_VERSION, GROUP
 from pyrnn2hdf5.stored import LAYOUT
 
 from .conftest import LINES, MODELS, ROOT, prepared

@@ -41,14 +41,14 @@ def target(path: Path, chance: random.Random) -> None:
         load.load_hdf5(path, limits=Limits(seconds=5))
         return
     try:
-        plain = hdf5.read_plain(path)
+        plain = load.read_plain(path)
     except NotPlainError:
         plain = None
-    stored = hdf5.read(path)
+    stored = load.read_by_library(path)
     if plain is not None:
         assert wire.encode(plain) == wire.encode(stored)
     restore(stored)
-    hdf5.read_source(path)
+    load.read_source(path)
 
 
 if __name__ == "__main__":

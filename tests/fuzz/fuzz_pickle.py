@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import hdf5, pyrnn, render
+from pyrnn2hdf5 import hdf5, load, pyrnn, render
 from pyrnn2hdf5.model import remarks
 from pyrnn2hdf5.source import Limits
 from pyrnn2hdf5.stored import restore, store
@@ -67,7 +67,7 @@ def target(path: Path, chance: random.Random) -> None:
     stored = store(model)
     written = path.with_name("written")
     written.write_bytes(hdf5.to_bytes(stored))
-    restore(hdf5.read(written))
+    restore(load.read_by_library(written))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5 import read, read_plain, to_bytes
-from pyrnn2hdf5.load import load_hdf5, read_source, read_stored
+from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.load import load_hdf5, read_plain, read_source, read_stored
+from pyrnn2hdf5.load import read_by_library as read
 from pyrnn2hdf5.model import LineNormalizer
 from pyrnn2hdf5.plain_hdf5 import NotPlainError, parse
 from pyrnn2hdf5.pyrnn import load_pyrnn
