@@ -44,6 +44,7 @@ hostile: $(PYTHONS_HERE:%=hostile-%)
 hostile-%: .venv-%/installed
 	.venv-$*/bin/python -m pytest -q -p no:cacheprovider tests/hostile
 
+.PRECIOUS: .venv-%/installed
 .venv-%/installed: pyproject.toml
 	$(call python_of,$*) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
