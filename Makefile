@@ -51,6 +51,7 @@ package: dist/built $(PYTHONS_HERE:%=package-%)
 package-%: .venv-%/installed
 	.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python
 
+.PRECIOUS: .venv-%/installed
 .venv-%/installed: dist/built
 	$(call python_of,$*) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
