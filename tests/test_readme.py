@@ -76,3 +76,17 @@ def test_the_layout_is_the_one_documented() -> None:
         for name in (first, *(prefix + other for other in others)):
             documented[name] = tuple(shape.split(", "))
     assert documented == {entry.name: entry.shape for entry in LAYOUT}
+
+
+def test_the_picture_is_what_show_draws(checkout: Path) -> None:
+    words = ["show", "fixtures/models/digits-00004000.pyrnn.gz", "--svg", "show.svg"]
+    subprocess.run([sys.executable, "-m", "pyrnn2hdf5", *words], capture_output=True, check=True)
+    assert (checkout / "show.svg").read_text("utf-8") == (ROOT / "docs" / "show.svg").read_text("utf-8")
+
+
+def test_links_lead_somewhere() -> None:
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)", README, re.M)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target[1:] in headings if target.startswith("#") else (ROOT / target).exists(), target
