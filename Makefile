@@ -36,7 +36,8 @@ lint: install
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=term
+	# Tests change their folder, and look for what a run leaves there.
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/pytest --cov --cov-report=term
 
 # The corpus of hostile files on every Python that is here; `make -j2 hostile` runs two at a time.
 hostile: $(PYTHONS_HERE:%=hostile-%)

@@ -44,7 +44,7 @@ def check_dist() -> None:
 
 
 def check_installed(python: str) -> None:
-    program = str(Path(python).parent / "pyrnn2hdf5")
+    program = str(Path(python).parent.absolute() / "pyrnn2hdf5")
 
     def run(*words: str, code: int = 0) -> str:
         done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
