@@ -67,6 +67,8 @@ def conversions(folder: Path) -> Iterator[Row]:
     yield Row("convert and verify en-default-buffers", seconds(a), f"kraken {seconds(b)}", ratio, "< 1")
     a, b, ratio = in_turn(convert(BUFFERS).megabytes, kraken(BUFFERS).megabytes, 1)
     yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, "<= 150 MB")
+    a, b, ratio = in_turn(peer("load_pyrnn", HISTORY).seconds, ours("show", HISTORY).seconds, 1)
+    yield Row("show en-default-history", seconds(b), f"kraken load_pyrnn {seconds(a)}", ratio, ">= 10 times")
     plain = ours("convert", "-q", "--force", "--no-verify", SMALL, "-o", folder / "ours.hdf5")
     verify = ours("verify", "-q", SMALL, folder / "ours.hdf5")
     plain.run()
@@ -134,6 +136,9 @@ def inside(folder: Path) -> Iterator[Row]:
 def starts() -> Iterator[Row]:
     """What a terminal waits for, against the interpreter alone."""
     bare = Program((sys.executable, "-c", "pass"))
+    model = REAL / "fraktur-jze.kraken.hdf5"
+    a, b, ratio = in_turn(ours("show", model).seconds, bare.seconds, 7)
+    yield Row("show an HDF5 file", seconds(a), f"python alone {seconds(b)}", ratio, "< 300 ms")
     completion = {
         **os.environ,
         "_PYRNN2HDF5_COMPLETE": "complete_bash",

@@ -2,6 +2,7 @@
 
     peers_py27.py convert MODEL TARGET      kraken reads a pyrnn file and writes HDF5
     peers_py27.py loop TARGET MODEL...      the same for many, in one process; prints models a second
+    peers_py27.py load_pyrnn MODEL          kraken loads a pyrnn file
     peers_py27.py load MODEL.hdf5           prints the seconds that kraken takes to load a converted model
     peers_py27.py load_object MODEL         ocropy loads a pyrnn file
     peers_py27.py steps MODEL LINE...       prints steps a second of ocropy's forward pass
@@ -38,6 +39,12 @@ def loop(target, *sources):
     for source in sources:
         convert(source, target)
     return len(sources) / (time.time() - start)
+
+
+def load_pyrnn(path):
+    import kraken.lib.models
+
+    kraken.lib.models.load_pyrnn(path)
 
 
 def load(path):
