@@ -36,7 +36,8 @@ lint: install
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=term --ignore tests/hostile
+	# Some tests change their folder, and look for what a run leaves there.
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/pytest --cov --cov-report=term --ignore tests/hostile
 	# Without coverage, which leaves a file for each of its thousands of processes.
 	$(BIN)/pytest -q tests/hostile
 
