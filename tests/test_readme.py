@@ -90,3 +90,16 @@ def test_links_lead_somewhere() -> None:
     }
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target[1:] in headings if target.startswith("#") else (ROOT / target).exists(), target
+
+
+def test_a_folder_of_models_in_two_minutes(checkout: Path) -> None:
+    shutil.copytree(checkout / "fixtures" / "models", checkout / "models")
+    # It would get the target of its sibling.
+    (checkout / "models" / "digits.pyrnn.bz2").unlink()
+    (script,) = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in script.splitlines():
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(line, comments=True)], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(list((checkout / "converted").iterdir())) == 6

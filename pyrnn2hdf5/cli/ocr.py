@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,6 +71,7 @@ def ocr(
         raise typer.BadParameter("expected a folder", param_hint="--output")
     if suffix is not None and (not suffix or Path(suffix).name != suffix):
         raise typer.BadParameter("expected something to add to a file name", param_hint="--suffix")
+    _need_extra(("PIL", "Pillow"), *(() if no_normalize_line else (("scipy", "SciPy"),)))
     found, failed = _find(images)
     paths = [image.path for image in found]
     targets = _targets(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
@@ -86,12 +88,17 @@ def ocr(
             failed |= not _take(path, target, result, compared, show)
     except InvalidModelError as error:
         fail(f"{render.visible(model)}: {render.visible(error)}")
-    except MissingExtraError as error:
-        fail(render.visible(error))
     if compared is not None:
         _evaluate(compared, as_json=as_json)
     if failed:
         raise typer.Exit(Exit.FAILED)
+
+
+def _need_extra(*packages: tuple[str, str]) -> None:
+    # Told before a model is converted for nothing.
+    for module, package in packages:
+        if importlib.util.find_spec(module) is None:
+            fail(str(MissingExtraError(package)))
 
 
 def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
