@@ -135,7 +135,8 @@ def _outcomes(
 def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
     """Jobs with the SHA-256 of their source where another source has the same size, else None."""
     sizes = [job.source.stat().st_size if job.source.is_file() else -1 for job in jobs]
-    often = {size for size, count in Counter(sizes).items() if count > 1}
+    # What is no file has no content to hash, and to open a FIFO would be to wait for a writer.
+    often = {size for size, count in Counter(sizes).items() if count > 1 and size >= 0}
 
     def sha256(job: Job, size: int) -> str | None:
         try:

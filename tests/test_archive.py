@@ -160,6 +160,14 @@ def test_a_model_made_to_crash_hang_or_swell_is_refused_for_the_reason_it_has_al
         assert outcome.status == "refused"
 
 
+def test_nobody_waits_for_the_writers_of_two_pipes(tmp_path: Path) -> None:
+    for name in ("a.pyrnn", "b.pyrnn"):
+        os.mkfifo(tmp_path / name)
+    result = run("convert", tmp_path / "a.pyrnn", tmp_path / "b.pyrnn")
+    assert result.exit_code == 1
+    assert result.stderr.count("expected a file, got a device, pipe or socket") == 2
+
+
 def test_a_hang_costs_only_its_model(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = archive._convert_one
 
