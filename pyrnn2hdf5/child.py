@@ -70,8 +70,14 @@ def start(work: Callable[[], bytes], seconds: float, *, leads: bool = False, exp
         _expendable = expendable
         _be_child(work, reader, writer, before, leads=leads)
     os.close(writer)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Child(pid, reader, time.monotonic() + seconds)
+    child = Child(pid, reader, time.monotonic() + seconds)
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    except BaseException:
+        # A stop that came meanwhile: nobody else knows of this child yet.
+        _reap(child, timed_out=True)
+        raise
+    return child
 
 
 def _be_child(

@@ -7,6 +7,7 @@ import gzip
 import os
 import signal
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -208,3 +209,21 @@ def test_garbage_anywhere_gives_a_model_or_our_error(
     path.write_bytes(REAL[:at] + garbage + REAL[at + len(garbage) :])
     with contextlib.suppress(Pyrnn2Hdf5Error):
         load_pyrnn(path)
+
+
+def test_a_stop_during_the_fork_leaves_no_child(tmp_path: Path) -> None:
+    # In a process of its own, for what is registered at fork stays.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal\n"
+        "from pyrnn2hdf5 import child\n"
+        "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "try:\n"
+        "    child.start(signal.pause, 60, leads=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    try:\n"
+        "        os.waitpid(-1, os.WNOHANG)\n"
+        "    except ChildProcessError:\n"
+        "        print('no child')\n"
+    )
+    assert subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60).stdout == "no child\n"
