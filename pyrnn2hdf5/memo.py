@@ -36,6 +36,7 @@ class Memo:
         self._pushed.clear()
         if b"\x94" in run:
             self._memoized += sum(map(len, MEMOIZES.findall(run)))
+            self._doubt_mixture()
 
     def get(self, token: bytes) -> str | None:
         """What a GET pushes."""
@@ -51,12 +52,16 @@ class Memo:
         else:
             index = memo_index(token)
             self._numbered = True
-        # Writers number their PUTs or leave it to the unpickler. Of a mixture nothing is believed.
-        self._believed = self._believed and not (self._numbered and self._memoized)
+        self._doubt_mixture()
         if self.top is None:
             self._strings.pop(index, None)
         else:
             self._strings[index] = self.top
+
+    def _doubt_mixture(self) -> None:
+        # Writers number their PUTs or leave it to the unpickler. Of a mixture nothing is believed.
+        if self._numbered and self._memoized:
+            self._believed = False
 
     def distrust(self) -> None:
         """An index could not be read: from here on nothing is believed."""

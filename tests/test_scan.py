@@ -192,6 +192,10 @@ HOSTILE = {
         "a computed name",
     ),
     "numbered and counted memo": (b"\x80\x04\x8c\x04LSTMq\1\x8c\x06system\x94\x8c\x02osh\1\x93.", "a computed name"),
+    "numbered memo, counted over in a run": (
+        b"\x80\x04\x8c\x08builtinsq\2q\x030\x8c\x04evilN0\x940h\2\x8c\x04list\x93.",
+        "a computed name",
+    ),
     "a memo index that only Python understands": (
         b"\x80\x02X\x04\0\0\0LSTMq\1X\x06\0\0\0systemp +1\nX\x02\0\0\0osh\1\x93.",
         "a computed name",
