@@ -176,6 +176,8 @@ def _attribute(data: bytes, message: bytes) -> tuple[str, bytes | NDArray[Any]]:
     for size in sizes:
         parts.append(_slice(message, at, size))
         at += -(-size // 8) * 8
+    # For the library a name ends at its first NUL.
+    _require(parts[0].index(b"\0") == len(parts[0]) - 1)
     name, kind, shape = parts[0].removesuffix(b"\0").decode("utf-8"), parts[1], _shape(parts[2])
     if kind[0] == 0x19:
         # A string of variable length, of characters of one byte each, kept in a global heap.

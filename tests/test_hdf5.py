@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, InvalidModelError, SourceError
 from pyrnn2hdf5.hdf5 import to_bytes
-from pyrnn2hdf5.load import load_file, load_hdf5
+from pyrnn2hdf5.load import load_file, load_hdf5, read_plain
 from pyrnn2hdf5.load import read_by_library as read
 from pyrnn2hdf5.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
+from pyrnn2hdf5.plain_hdf5 import NotPlainError
 from pyrnn2hdf5.stored import KIND, KIND_EXT, LAYOUT, restore, store
 
 from .conftest import MODELS
@@ -390,3 +391,14 @@ def test_files_that_are_no_hdf5(tmp_path: Path, sound: Path) -> None:
 def test_restore_is_the_inverse_of_store() -> None:
     model = random_model(3, 2, ("", "b", "a"))
     assert same(model, restore(store(model, float64=True)))
+
+
+@pytest.mark.parametrize(("at", "byte"), [(4, b"\0"), (11, b"x")])
+def test_a_name_that_does_not_end_at_its_only_nul_is_left_to_the_library(tmp_path: Path, at: int, byte: bytes) -> None:
+    model = load_file(MODELS / "digits.pyrnn.gz")
+    path = written(model, tmp_path)
+    data = path.read_bytes()
+    start = data.index(b"source_name\0") + at
+    path.write_bytes(data[:start] + byte + data[start + 1 :])
+    with pytest.raises(NotPlainError):
+        read_plain(path)
