@@ -239,4 +239,6 @@ def reason(source: object, error: BaseException) -> str:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_finite, value))
     return None if isinstance(value, float) and not math.isfinite(value) else value

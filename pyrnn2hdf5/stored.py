@@ -167,11 +167,13 @@ def restore(stored: Stored) -> Model:
         data.update({name: data[name][inverse] for name in ROWS_BY_CLASS})
         labels = tuple(labels[row] for row in inverse) if labels is not None else None
     arrays: dict[str, Float64] = {}
-    for entry in LAYOUT:
-        if entry.array[0] in "fr":
-            values = data[entry.name].astype(np.float64)
-            arrays[entry.array] = values.ravel() if entry.shape[1] == "1" else values
-    bias, weights = (data[name].astype(np.float64) for name in ROWS_BY_CLASS[:2])
+    # A signalling NaN is told where the model is checked.
+    with np.errstate(invalid="ignore"):
+        for entry in LAYOUT:
+            if entry.array[0] in "fr":
+                values = data[entry.name].astype(np.float64)
+                arrays[entry.array] = values.ravel() if entry.shape[1] == "1" else values
+        bias, weights = (data[name].astype(np.float64) for name in ROWS_BY_CLASS[:2])
     arrays["W2"] = np.concatenate((bias, weights), axis=1)
     return Model(
         Ni=Na - 1 - Ns,

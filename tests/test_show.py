@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from typer.testing import CliRunner, Result
 import pyrnn2hdf5
 from pyrnn2hdf5 import labels
 from pyrnn2hdf5.cli import app
+from pyrnn2hdf5.conversion import convert
 from pyrnn2hdf5.errors import InvalidModelError, LoadLimitError, SourceError, UnsafePickleError, UnsupportedModelError
 from pyrnn2hdf5.show import facts
 from pyrnn2hdf5.source import Limits
@@ -431,6 +433,26 @@ def test_an_output_without_unicode_gets_escapes() -> None:
     done = subprocess.run(command, capture_output=True, env=environment, check=True)
     assert "a d e i n r s t u ä ö ü".encode("latin-1") in done.stdout
     assert rb"\u2192 softmax" in done.stdout
+
+
+def test_json_has_no_nan_in_a_line_normalizer_of_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "m.hdf5"
+    convert(MODELS / "digits.pyrnn.gz", path)
+    with h5py.File(path, "r+") as file:
+        file["pyrnn2hdf5"].attrs["line_normalizer.range"] = np.array([np.nan, 1.0])
+    told = json.loads(run(path, "--json").stdout, parse_constant=pytest.fail)
+    assert told["line_normalizer"]["parameters"]["range"] == [None, 1.0]
+
+
+def test_a_signalling_nan_is_an_error_and_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "m.hdf5"
+    convert(MODELS / "digits.pyrnn.gz", path)
+    with h5py.File(path, "r+") as file:
+        weights = file[".bidilstm.0.parallel.0.lstm.WGI"]
+        values = weights[...]
+        values.view(np.uint32)[0, 0] = 0x7F800001
+        weights[...] = values
+    assert "expected finite numbers" in run(path).stderr
 
 
 LINEAGES = SHARED / "lineages"
