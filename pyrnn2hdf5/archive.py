@@ -113,7 +113,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
 
     def convert_other(job: Job) -> bytes:
         same = done[same_as[job]]
-        return _convert_one(job, options, None if same.bad else same.job)
+        return _convert_one(job, options, None if same.bad else same)
 
     yield from _outcomes(others, convert_other, workers, seconds)
 
@@ -149,8 +149,8 @@ def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None
         yield from zip(jobs, list(pool.map(sha256, jobs, sizes)), strict=True)
 
 
-def _convert_one(job: Job, options: dict[str, Any], same: Job | None = None) -> bytes:
-    """The record of one conversion as JSON; `same` is a job done whose source has the same content."""
+def _convert_one(job: Job, options: dict[str, Any], same: Outcome | None = None) -> bytes:
+    """The record of one conversion as JSON; `same` is that of a source with the same content."""
     start = time.perf_counter()
     more: dict[str, Any] = {}
     shared = {name: options[name] for name in ("force", "limits") if name in options}
@@ -158,9 +158,11 @@ def _convert_one(job: Job, options: dict[str, Any], same: Job | None = None) -> 
         if job.target.is_dir():
             raise TargetExistsError(f"{job.target}: expected a file or nothing as target, got a folder")
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        conversion = convert_duplicate(job.source, job.target, same.target, **shared) if same else None
+        conversion = convert_duplicate(job.source, job.target, same.job.target, **shared) if same else None
         if same and conversion and conversion.status == "converted":
-            more = {"status": "duplicate", "duplicate_of": str(same.source)}
+            # What is to be said of the content is to be said of this one too.
+            said = same.record["warnings"]
+            more = {"status": "duplicate", "duplicate_of": str(same.job.source), "warnings": said}
         record = conversion_json(conversion or convert(job.source, job.target, **options))
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
         to_blame = not isinstance(error, (TargetExistsError, VerificationError, OSError, MemoryError))

@@ -114,6 +114,19 @@ def test_a_duplicate_gets_the_result_it_would_have_alone(tree: Path, tmp_path: P
         )  # fmt: skip
 
 
+def test_a_duplicate_is_warned_of_as_the_first(tmp_path: Path) -> None:
+    data = bytearray(SOURCE.read_bytes())
+    data[-6] ^= 1  # in the checksum
+    jobs = []
+    for name in ("a.pyrnn.gz", "b.pyrnn.gz"):
+        (tmp_path / name).write_bytes(data)
+        jobs.append(Job(tmp_path / name, tmp_path / f"{name}.hdf5"))
+    first, second = outcomes(jobs, ignore_checksum=True).values()
+    assert (first.status, second.status) == ("converted", "duplicate")
+    assert "gzip data is damaged" in second.record["warnings"][0]
+    assert first.record["warnings"] == second.record["warnings"]
+
+
 def test_a_duplicate_is_refused_or_fails_as_its_own(tree: Path, tmp_path: Path) -> None:
     shutil.copy(tree / "evil.pyrnn", tree / "sub" / "evil-too.pyrnn")
     out = tmp_path / "out"
