@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -61,7 +62,8 @@ def plan(sources: Sequence[Path], output: Path | None, pattern: str | None = Non
     """
     jobs: dict[Path, Job] = {}
     for source in sources:
-        if not source.is_dir():
+        # A name too long for the system is told with its conversion, not here.
+        if not os.path.isdir(source):  # noqa: PTH112
             found = [(source, default_target(source.name) if source.name else source)]
         else:
             files = (path for path in pyrnn_files(source) if fnmatch.fnmatchcase(path.name, pattern or "*"))
@@ -134,7 +136,7 @@ def _outcomes(
 
 def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
     """Jobs with the SHA-256 of their source where another source has the same size, else None."""
-    sizes = [job.source.stat().st_size if job.source.is_file() else -1 for job in jobs]
+    sizes = [job.source.stat().st_size if os.path.isfile(job.source) else -1 for job in jobs]  # noqa: PTH113
     # What is no file has no content to hash, and to open a FIFO would be to wait for a writer.
     often = {size for size, count in Counter(sizes).items() if count > 1 and size >= 0}
 

@@ -130,10 +130,11 @@ def wait(children: Iterable[Child]) -> Iterator[tuple[Child, Ending]]:
 
 
 def _reap(child: Child, *, timed_out: bool) -> Ending:
-    os.close(child.reader)
     if timed_out:
         _kill(child)
     status = os.waitpid(child.pid, 0)[1]
+    # Last: a stop in the wait leaves all of it to be done again.
+    os.close(child.reader)
     killed = not timed_out and os.WIFSIGNALED(status)
     return Ending(child.received, signal.Signals(os.WTERMSIG(status)).name if killed else None, timed_out)
 

@@ -15,6 +15,9 @@ from .lstm import Float64
 FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
 
+MAX_TRUTH: Final = 2**16
+"""Most bytes of the text of one line."""
+
 MAX_PIXELS: Final = 2**24
 """Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""
 
@@ -83,7 +86,7 @@ def read_truth(path: str | os.PathLike[str]) -> str | None:
     """The text of a line image, from the `.gt.txt` beside it; None where there is none.
 
     For `a.b.png` that is `a.b.gt.txt` or, as ocropy has it, `a.gt.txt`. Raises `OSError`, or
-    `InvalidInputError` where it is not UTF-8.
+    `InvalidInputError` where it is not UTF-8, or too long for a line.
     """
     path = Path(path)
     name = path.name
@@ -91,6 +94,8 @@ def read_truth(path: str | os.PathLike[str]) -> str | None:
         name = name.rpartition(".")[0]
         truth = path.with_name(name + ".gt.txt")
         if truth.is_file():
+            if truth.stat().st_size > MAX_TRUTH:
+                raise InvalidInputError(f"{truth}: expected at most {MAX_TRUTH} bytes, got {truth.stat().st_size}")
             try:
                 return truth.read_text("utf-8-sig").rstrip("\n")
             except UnicodeDecodeError as error:

@@ -209,7 +209,8 @@ def _heap_object(data: bytes, heap: int, index: int, length: int) -> bytes:
             _require(size_of_object == length and found is None)
             found = _slice(content, at + 16, length)
         at += 16 + -(-size_of_object // 8) * 8
-    if found is None:
+    # For the library a text ends at its first NUL.
+    if found is None or b"\0" in found:
         raise NotPlainError
     return found
 

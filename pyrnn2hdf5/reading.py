@@ -92,7 +92,9 @@ def stored_of(root: Group) -> Stored:
     if total > MAX_BYTES:
         raise Hdf5LayoutError(f"data sets: expected at most {MAX_BYTES} bytes, got {total}")
     points = data["codec"][:, 0]
-    if not np.all((points >= 0) & (points <= 0x10FFFF) & (points == np.floor(points))):
+    with np.errstate(invalid="ignore"):
+        whole = (points >= 0) & (points <= 0x10FFFF) & (points == np.floor(points))
+    if not np.all(whole):
         raise Hdf5LayoutError("codec: expected code points, got other numbers")
     stored = Stored(kind=kind, data=data, compressed=root.compressed)
     extra = _extra(root)

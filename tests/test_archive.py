@@ -361,3 +361,12 @@ def test_an_interrupt_ends_cleanly_and_tells_what_was_done(tmp_path: Path) -> No
     assert "not done" in said
     assert all(name.endswith(".hdf5") for name in contents(out))
     assert len(contents(out)) < 40
+
+
+def test_a_name_too_long_for_the_system_fails_alone(tmp_path: Path) -> None:
+    shutil.copy(SOURCE, tmp_path / "a.pyrnn.gz")
+    done = run("convert", tmp_path / "a.pyrnn.gz", tmp_path / ("x" * 300))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("failed: ")
+    assert ": File name too long" in done.stderr
+    assert (tmp_path / "a.pyrnn.hdf5").exists()

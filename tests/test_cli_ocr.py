@@ -379,3 +379,14 @@ def test_real_lines_on_the_command_line(tmp_path: Path) -> None:
         done = run("ocr", "-m", real / name, real / "lines", "--evaluate", "-o", tmp_path / name)
         assert done.stdout.startswith("12 lines, 795 characters, 18 errors: character error rate 2.26%\n")
     assert texts(tmp_path / "fraktur-jze.pyrnn.gz") == texts(tmp_path / "fraktur-jze.kraken.hdf5")
+
+
+def test_a_truth_too_long_for_a_line_fails_alone(model: Path, tmp_path: Path) -> None:
+    for number in (0, 1):
+        shutil.copy(LINES / f"line-{number}.png", tmp_path)
+        shutil.copy(LINES / f"line-{number}.gt.txt", tmp_path)
+    (tmp_path / "line-1.gt.txt").write_text("x" * 2**20, "utf-8")
+    done = run("ocr", "-m", model, tmp_path, "--evaluate", "-q")
+    assert done.exit_code == 1
+    assert "expected at most 65536 bytes, got 1048576" in done.stderr
+    assert "1 lines" in done.stdout or "1 line" in done.stdout

@@ -389,3 +389,15 @@ def test_plain_files_of_any_bytes_end_in_a_group_or_not_plain() -> None:
             parse(mutant)
         with contextlib.suppress(NotPlainError):
             parse(mutant[: len(mutant) // 2])
+
+
+def test_a_text_that_counts_its_nul_is_left_to_the_library(tmp_path: Path) -> None:
+    # The length of `kind`, in its attribute and in the heap.
+    at = SOUND.index((10).to_bytes(4, "little") + HEAP.to_bytes(8, "little"))
+    longer = bytearray(SOUND)
+    longer[at] = longer[HEAP + 24] = 11
+    path = tmp_path / "x.hdf5"
+    path.write_bytes(longer)
+    with pytest.raises(NotPlainError):
+        read_plain(path)
+    assert read_stored(path).kind == "pyrnn-bidi"
