@@ -217,6 +217,8 @@ def test_a_stop_during_the_fork_leaves_no_child(tmp_path: Path) -> None:
     script.write_text(
         "import os, signal\n"
         "from pyrnn2hdf5 import child\n"
+        # Ignored where the tests themselves run in the background of a script.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         "try:\n"
         "    child.start(signal.pause, 60, leads=True)\n"
