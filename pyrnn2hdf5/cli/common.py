@@ -16,9 +16,6 @@ from .. import render
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
-AVX512 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-"""The parts of AVX-512 that OpenBLAS uses."""
-
 
 class Exit(enum.IntEnum):
     """Exit codes."""
@@ -75,11 +72,6 @@ def unwritable_is_told() -> Iterator[None]:
 
 
 def tune_openblas() -> None:
-    """Settings that OpenBLAS reads when NumPy is imported; what the user set holds."""
+    """What OpenBLAS reads when NumPy is imported; what the user set holds."""
     # The products of one step are too small to share: threads of BLAS would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # On a processor newer than itself OpenBLAS takes AVX2 kernels; those for AVX-512 are three times as fast.
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-        flags = next((set(line.split()) for line in file if line.startswith("flags")), set())
-        if flags >= AVX512:
-            os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")

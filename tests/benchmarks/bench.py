@@ -201,7 +201,8 @@ def main() -> None:
                 print(f"{row.case}: {row.ours}; {row.peer}; {row.ratio:.3g} ({row.goal})", flush=True)
     lines = ["| case | ours | peer | ratio | goal |", "|---|---|---|---|---|"]
     lines += [f"| {row.case} | {row.ours} | {row.peer} | {row.ratio:.3g} | {row.goal} |" for row in rows]
-    where = f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores."
+    kernels = os.environ.get("OPENBLAS_CORETYPE", "its own choice")
+    where = f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores, OpenBLAS: {kernels}."
     table = "\n".join([*lines, "", where, ""])
     print(table)
     (ROOT / "build").mkdir(exist_ok=True)
