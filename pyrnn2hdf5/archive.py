@@ -97,7 +97,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
     """
     first: dict[str, Job] = {}
     same_as: dict[Job, Job] = {}
-    for job, sha256 in list(_hashed(jobs, workers)):
+    for job, sha256 in _hashed(jobs, workers):
         same = first.setdefault(sha256, job) if sha256 else job
         if same is not job:
             same_as[job] = same
@@ -134,7 +134,7 @@ def _outcomes(
         yield Outcome(job, _record(job, ending, seconds))
 
 
-def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
+def _hashed(jobs: Sequence[Job], workers: int) -> list[tuple[Job, str | None]]:
     """Jobs with the SHA-256 of their source where another source has the same size, else None."""
     sizes = [job.source.stat().st_size if os.path.isfile(job.source) else -1 for job in jobs]  # noqa: PTH113
     # What is no file has no content to hash, and to open a FIFO would be to wait for a writer.
@@ -148,7 +148,7 @@ def _hashed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, str | None
 
     # Threads will do: hashing lets go of the interpreter. They are gone before any process is forked.
     with ThreadPoolExecutor(workers) as pool:
-        yield from zip(jobs, list(pool.map(sha256, jobs, sizes)), strict=True)
+        return list(zip(jobs, pool.map(sha256, jobs, sizes), strict=True))
 
 
 def _convert_one(job: Job, options: dict[str, Any], same: Outcome | None = None) -> bytes:

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .errors import Pyrnn2Hdf5Error
-from .load import is_hdf5, read_source
+from .load import is_hdf5, recorded_source
 from .names import default_target
 from .source import is_pyrnn, sha256_of
 
 PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
-
-
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
 
@@ -42,7 +39,7 @@ def pyrnn_files(folder: Path) -> list[Path]:
 
     They are told by content; a file with a name of theirs counts too, so that a broken one is told.
     """
-    return [path for path in _files(folder) if PYRNN_NAME.search(path.name) or is_pyrnn(path)]
+    return [path for path in _files(folder) if _is_pyrnn(path)]
 
 
 def hdf5_files(folder: Path) -> list[Path]:
@@ -69,7 +66,11 @@ def image_files(argument: str) -> list[ImageFile]:
 
 def model_files(folder: Path) -> list[Path]:
     """The files below a folder that are models of either kind, or are named so, in the order of their names."""
-    return [path for path in _files(folder) if PYRNN_NAME.search(path.name) or is_hdf5(path) or is_pyrnn(path)]
+    return [path for path in _files(folder) if is_hdf5(path) or _is_pyrnn(path)]
+
+
+def _is_pyrnn(path: Path) -> bool:
+    return bool(PYRNN_NAME.search(path.name)) or is_pyrnn(path)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -90,7 +91,7 @@ def pairs(sources: Path, results: Path) -> tuple[list[Pair], list[Path]]:
     none, as kraken writes them, belongs to the source after which it is named.
     """
     found = hdf5_files(results)
-    recorded = {path: _recorded(path) for path in found}
+    recorded = {path: made.sha256 if (made := recorded_source(path)) else None for path in found}
     by_sha256: dict[str, Path] = {}
     for path, sha256 in recorded.items():
         if sha256:
@@ -107,11 +108,3 @@ def pairs(sources: Path, results: Path) -> tuple[list[Pair], list[Path]]:
         paired.append(Pair(source, result))
     used = {pair.result for pair in paired}
     return paired, [path for path in found if path not in used]
-
-
-def _recorded(path: Path) -> str | None:
-    try:
-        source = read_source(path)
-    except (Pyrnn2Hdf5Error, OSError):
-        return None
-    return source.sha256 if source else None

@@ -71,6 +71,14 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
         return bounded(lambda: _guarded(lambda: source_of(_tree(path, data=False))), limits, Hdf5LayoutError)
 
 
+def recorded_source(path: str | os.PathLike[str]) -> Source | None:
+    """Which source an HDF5 file records; None also where that cannot be told."""
+    try:
+        return read_source(path)
+    except (Pyrnn2Hdf5Error, OSError):
+        return None
+
+
 def read_plain(path: str | os.PathLike[str]) -> Stored:
     """As `read_stored`, without the HDF5 library. Raises `NotPlainError` too: only the library can read that file."""
     return _guarded(lambda: stored_of(_plain_tree(path)))

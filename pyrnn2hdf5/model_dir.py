@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from . import atomic
+from . import atomic, load
 from .errors import Pyrnn2Hdf5Error
 from .load import is_hdf5, read_source
 from .model import Source
@@ -62,11 +62,8 @@ def marked_name(named: Path, sha256: str) -> Path:
 
 
 def recorded_source(path: Path) -> Source | None:
-    """Which source a file records; None where that cannot be told."""
-    try:
-        return _usable(read_source(path))
-    except (Pyrnn2Hdf5Error, OSError):
-        return None
+    """Which source a file records; None where that cannot be told, or cannot be used."""
+    return _usable(load.recorded_source(path))
 
 
 def _usable(source: Source | None) -> Source | None:

@@ -184,11 +184,10 @@ def _attribute(data: bytes, message: bytes) -> tuple[str, bytes | NDArray[Any]]:
         _require(kind[1] == 1 and kind[2] in (0, 1) and kind[3:] == BYTES_OF_TEXT and shape == ())
         length, heap, index = struct.unpack_from("<IQI", message, at)
         return name, _heap_object(data, heap, index, length)
-    if kind[0] == 0x13:
-        # A string of fixed length, padded with NUL.
-        _require(kind[1] in (0x01, 0x11) and kind[2:4] == b"\0\0" and len(kind) == 8 and shape == ())
-        return name, _slice(message, at, struct.unpack("<I", kind[4:])[0]).rstrip(b"\0")
     dtype, count = _dtype(kind), math.prod(shape)
+    if dtype.kind == "S":
+        _require(shape == ())
+        return name, _slice(message, at, dtype.itemsize).rstrip(b"\0")
     return name, np.frombuffer(_slice(message, at, count * dtype.itemsize), dtype, count).reshape(shape)
 
 
@@ -217,6 +216,7 @@ def _heap_object(data: bytes, heap: int, index: int, length: int) -> bytes:
 
 def _dtype(message: bytes) -> Any:
     if message[:1] == b"\x13":
+        # A string of fixed length, padded with NUL.
         _require(message[1] in (0x01, 0x11) and message[2:4] == b"\0\0" and len(message) == 8)
         (size,) = struct.unpack("<I", message[4:])
         text: np.dtype[Any] = np.dtype(f"S{size}")

@@ -134,7 +134,7 @@ def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, pat
     from ..atomic import new_file
 
     title = ", ".join(render.visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    for target, document in ((svg, picture.svg(pages, title)), (html, picture.html(pages, title))):
+    for target, draw in ((svg, picture.svg), (html, picture.html)):
         if target:
             with unwritable_is_told(), new_file(target, force=True) as temporary:
-                temporary.write_text(document, "utf-8")
+                temporary.write_text(draw(pages, title), "utf-8")
