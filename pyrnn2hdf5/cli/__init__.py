@@ -7,6 +7,7 @@ inside the commands, so that `--help` and completion do not wait for them.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -125,3 +126,5 @@ def main() -> None:
         # The work is done; what comes now could only disturb the way out.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Nor need a last collection look through all that was imported.
+        gc.freeze()
