@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import child
-from .conversion import convert, convert_duplicate
+from .conversion import convert, convert_duplicate, import_writing
 from .errors import Pyrnn2Hdf5Error, TargetExistsError, VerificationError
 from .find import pyrnn_files
 from .load import read_source
@@ -95,6 +95,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
     A process that crashes or takes longer than `seconds` costs only its model. `options` are those
     of `convert`.
     """
+    import_writing()  # once, not in every process
     first: dict[str, Job] = {}
     same_as: dict[Job, Job] = {}
     for job, sha256 in _hashed(jobs, workers):

@@ -72,7 +72,7 @@ def convert(
     if path.exists() and not force:
         return _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress)
 
-    model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=_import_writing)
+    model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=import_writing)
     from .writing import write
 
     stored = store(model, float64=float64, compress=compress)
@@ -116,7 +116,8 @@ def convert_duplicate(
     return _outcome("converted", source, path, stored)
 
 
-def _import_writing() -> None:
+def import_writing() -> None:
+    """Import what writes results: long before the first of them where processes are to be forked."""
     importlib.import_module(".writing", __package__)
 
 
