@@ -100,55 +100,49 @@ def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> lis
     """
     Ni, Ns, _ = networks[0].forward_lstm.dims
     xs = [_line(line, Ni) for line in lines]
-    # D counts directions, B lines, T steps; shorter lines are padded at the end.
-    lengths = [len(x) for x in xs]
-    T, B, D = max(lengths, default=0), len(xs), 2 * len(networks)
-    inputs = np.zeros((2, T, B, 1 + Ni))
-    inputs[..., 0] = 1.0
-    for b, x in enumerate(xs):
-        inputs[0, : len(x), b, 1:] = x
-        inputs[1, : len(x), b, 1:] = x[::-1]
-    outputs = np.empty((T, D, B, Ns))
-    _run([lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)], inputs, outputs)
-    return [
-        [
-            np.concatenate((outputs[:n, 2 * m, b], outputs[:n, 2 * m + 1, b][::-1]), axis=1)
-            for b, n in enumerate(lengths)
-        ]
-        for m in range(len(networks))
-    ]
+    hidden = [[np.empty((len(x), 2 * Ns)) for x in xs] for _ in networks]
+    _run([lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)], xs, hidden)
+    return hidden
 
 
-def _run(lstms: Sequence[LSTM], inputs: Float64, outputs: Float64) -> None:
-    """Fill `outputs` (T, D, B, Ns) with the h_t of D LSTMs, in turn forward and reversed.
+def _run(lstms: Sequence[LSTM], lines: list[Float64], hidden: list[list[Float64]]) -> None:
+    """Fill `hidden`, per network and per line, with the h_t of the LSTMs, in turn forward and reversed.
 
-    `inputs` (2, T, B, 1 + Ni) are [1, x_t] in both directions. Gates lie side by side in the order
-    I, F, O, C; the weights of the first three are negated, so that sigma needs no more than
-    1 / (1 + exp(clip(a))).
+    Gates lie side by side in the order I, F, O, C; the weights of the first three are negated, so
+    that sigma needs no more than 1 / (1 + exp(clip(a))).
     """
-    T, D, B, Ns = outputs.shape
+    # D counts directions, B lines, T steps; of a line that has ended, what comes is not used.
+    Ni, Ns, _ = lstms[0].dims
+    D, B, T = len(lstms), len(lines), max(map(len, lines), default=0)
     # Filled in place: of a large model there must not be more copies than needed.
-    into, recurrent = np.empty((D, inputs.shape[-1], 4 * Ns)), np.empty((D, Ns, 4 * Ns))
+    into, recurrent = np.empty((D, 1 + Ni, 4 * Ns)), np.empty((D, Ns, 4 * Ns))
     for d, lstm in enumerate(lstms):
         for k, (sign, W) in enumerate(((-1.0, lstm.WGI), (-1.0, lstm.WGF), (-1.0, lstm.WGO), (1.0, lstm.WCI))):
             gate = np.s_[d, :, k * Ns : (k + 1) * Ns]
-            np.multiply(W[:, : inputs.shape[-1]].T, sign, out=into[gate])
-            np.multiply(W[:, inputs.shape[-1] :].T, sign, out=recurrent[gate])
+            np.multiply(W[:, : 1 + Ni].T, sign, out=into[gate])
+            np.multiply(W[:, 1 + Ni :].T, sign, out=recurrent[gate])
     in_forget = -np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
     output_peephole = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
 
-    c = np.zeros((D, B, Ns))
+    # Some steps at a time, few enough to stay in the cache, from [1, x_t] to h_t.
+    inputs, outputs = np.zeros((2, STEPS, B, 1 + Ni)), np.empty((STEPS, D, B, Ns))
+    inputs[..., 0] = 1.0
     projected, fed_back, peeped = np.empty((D, STEPS, B, 4 * Ns)), np.empty((D, B, 4 * Ns)), np.empty((D, B, 2, Ns))
+    c = np.zeros((D, B, Ns))
     for start in range(0, T, STEPS):
-        # The input of some steps is projected at once: few enough to stay in the cache.
-        count = min(STEPS, T - start)
+        for b, line in enumerate(lines):
+            for turned, x in zip(inputs, (line, line[::-1]), strict=True):
+                some = x[start : start + STEPS]
+                turned[: len(some), b, 1:] = some
         for d in range(D):
-            steps = inputs[d % 2, start : start + count].reshape(count * B, -1)
-            np.matmul(steps, into[d], out=projected[d, :count].reshape(count * B, 4 * Ns))
-        for t in range(start, start + count):
-            z = projected[:, t - start]
+            steps = inputs[d % 2].reshape(STEPS * B, -1)
+            np.matmul(steps, into[d], out=projected[d].reshape(STEPS * B, -1))
+        for t in range(min(STEPS, T - start)):
+            z = projected[:, t]
             i_f, o, g = z[..., : 2 * Ns], z[..., 2 * Ns : 3 * Ns], z[..., 3 * Ns :]
-            if t:
+            first = start + t == 0
+            if not first:
+                # Before the first step of these there is the last of those before.
                 z += np.matmul(outputs[t - 1], recurrent, out=fed_back)
                 i_f += np.multiply(in_forget, c[:, :, None], out=peeped).reshape(D, B, 2 * Ns)
             _one_over_sigma(i_f)
@@ -156,15 +150,21 @@ def _run(lstms: Sequence[LSTM], inputs: Float64, outputs: Float64) -> None:
             g /= i_f[..., :Ns]
             c /= i_f[..., Ns:]
             c += g
-            if t:
+            if not first:
                 o += np.multiply(output_peephole, c, out=g)
             _one_over_sigma(o)
             np.divide(np.tanh(c, out=g), o, out=outputs[t])
+        for m, per_line in enumerate(hidden):
+            for b, h in enumerate(per_line):
+                count, end = min(STEPS, len(h) - start), len(h) - start
+                if count > 0:
+                    h[start : start + count, :Ns] = outputs[:count, 2 * m, b]
+                    h[end - count : end, Ns:] = outputs[:count, 2 * m + 1, b][::-1]
 
 
 def _one_over_sigma(negated: Float64) -> None:
     """1 / sigma(a), in place, given -a."""
-    np.clip(negated, -GATE_CLIP, GATE_CLIP, out=negated)
+    negated.clip(-GATE_CLIP, GATE_CLIP, out=negated)
     np.exp(negated, out=negated)
     negated += 1.0
 
