@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Final
 
@@ -45,10 +46,8 @@ def _plain(value: object) -> object:
 def _error_log(log: object, notes: list[str]) -> Float64:
     # Types are looked at first: NumPy would expand nested lists, which may nest without end.
     if isinstance(log, (list, tuple)) and set(map(type, log)) <= {float, int}:
-        try:
+        with contextlib.suppress(OverflowError):
             return np.fromiter(log, np.float64, len(log))
-        except OverflowError:
-            pass
     if log is not None:
         notes.append("error_log was not kept: expected a list of numbers")
     return np.empty(0)
@@ -57,8 +56,11 @@ def _error_log(log: object, notes: list[str]) -> Float64:
 def _character_error_log(log: object, notes: list[str]) -> NDArray[np.int64]:
     if isinstance(log, (list, tuple)) and set(map(type, log)) <= {tuple, list} and set(map(len, log)) <= {2}:
         flat = list(itertools.chain.from_iterable(log))
-        if set(map(type, flat)) <= {int} and (not flat or 0 <= min(flat) <= max(flat) < 2**31):
-            return np.fromiter(flat, np.int64, len(flat)).reshape(-1, 2)
+        if set(map(type, flat)) <= {int}:
+            with contextlib.suppress(OverflowError):
+                errors = np.fromiter(flat, np.int64, len(flat)).reshape(-1, 2)
+                if np.all((errors >= 0) & (errors < 2**31)):
+                    return errors
     if log is not None:
         notes.append("cerror_log was not kept: expected a list of (errors, length)")
     return np.empty((0, 2), np.int64)
