@@ -7,6 +7,7 @@ to compare with.
 
 from __future__ import annotations
 
+import compileall
 import gzip
 import json
 import os
@@ -192,6 +193,8 @@ def growth(folder: Path) -> Iterator[Row]:
 def main() -> None:
     if not (REAL.is_dir() and PYTHON27):
         raise SystemExit("make bench: expected the models in ../shared and Python 2.7, got neither or one")
+    # As pip leaves an installed package; a checkout need not have it, the peers have.
+    compileall.compile_dir(ROOT / "pyrnn2hdf5", quiet=1)
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
