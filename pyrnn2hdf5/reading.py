@@ -172,9 +172,12 @@ def _line_normalizer(group: Group) -> LineNormalizer | None:
 
 
 def _training(group: Group) -> TrainingRecord | None:
-    lines = _integer(group, "lines")
+    lines, lines_per_point = _integer(group, "lines"), _integer(group, "lines_per_point")
     if lines is None:
         return None
+    for name, count, least in (("lines", lines, 0), ("lines_per_point", lines_per_point, 1)):
+        if count is not None and count < least:
+            raise Hdf5LayoutError(f"{name}: expected at least {least}, got {count}")
     error, errors = np.empty(0), np.empty((0, 2), np.int64)
     if "error" in group.members:
         error = _data_set(group, "error", EXTRA["error"])
@@ -187,7 +190,7 @@ def _training(group: Group) -> TrainingRecord | None:
         last_trial=_integer(group, "last_trial"),
         commands=tuple(command or "" for command in commands),
         lines=lines,
-        lines_per_point=_integer(group, "lines_per_point") or 1,
+        lines_per_point=lines_per_point or 1,
         error=error,
         character_errors=errors,
     )

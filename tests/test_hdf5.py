@@ -352,6 +352,8 @@ ODD_FILES: dict[str, tuple[Break, str]] = {
     ),
     "permutation": (put(f"{EXTRA}/permutation", np.array([0, 0], "i4")), "permutation: expected the numbers 0 to 1"),
     "last_trial": (attribute("last_trial", 1.5, EXTRA), "last_trial: expected an integer, got 1.5"),
+    "lines": (attribute("lines", -5, EXTRA), "lines: expected at least 0, got -5"),
+    "lines_per_point": (attribute("lines_per_point", 0, EXTRA), "lines_per_point: expected at least 1, got 0"),
     "source_name": (attribute("source_name", 5, EXTRA), "source_name: expected one string"),
     "history": (put(f"{EXTRA}/character_errors", np.zeros((2, 3), "i8")), r"character_errors: expected shape \(n, 2\)"),
     "parameter": (attribute("line_normalizer.range", [[1, 2]], EXTRA), "line_normalizer.range: expected numbers"),
