@@ -180,11 +180,6 @@ def error_rate(read: Sequence[str], truth: Sequence[str]) -> float:
     return evaluate(read, truth).error_rate or 0.0
 
 
-def edit_distance(left: Sequence[object], right: Sequence[object]) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions, each counted as one."""
-    return int(_distances(left, right)[-1, -1])
-
-
 def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
 from pyrnn2hdf5.images import read_image, read_truth
 from pyrnn2hdf5.lines import normalize_line, prepare_line
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.recognition import edit_distance, error_rate
+from pyrnn2hdf5.recognition import error_rate
 
 from .conftest import LINES, MODELS, SHARED, prepared
 
@@ -91,24 +89,3 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         read_image(LINES / "line-0.png")
     with pytest.raises(MissingExtraError, match="line images need SciPy"):
         normalize_line(np.eye(9), None, 32)
-
-
-def by_definition(left: str, right: str) -> int:
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        above, row = row, [i]
-        for j, b in enumerate(right, 1):
-            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
-    return row[-1]
-
-
-@given(st.text("ab\u0301", max_size=8), st.text("ab\u0301", max_size=8))
-def test_edit_distance(left: str, right: str) -> None:
-    assert edit_distance(left, right) == by_definition(left, right)
-
-
-def test_error_rate() -> None:
-    assert error_rate(["kitten"], ["sitting"]) == 3 / 7
-    assert error_rate(["a\u0301"], ["\u00e1"]) == 0
-    assert error_rate([""], [""]) == 0
-    assert error_rate(["ab", "c"], ["ab", "d"]) == 1 / 3

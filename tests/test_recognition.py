@@ -23,7 +23,7 @@ from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError, Pyrnn2Hdf5Er
 from pyrnn2hdf5.lines import PreparedLine, normalizer_warning, read_line
 from pyrnn2hdf5.model import Codec, LineNormalizer
 from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.recognition import Recognition, edit_distance, error_rate, evaluate, recognize, recognize_each
+from pyrnn2hdf5.recognition import Recognition, error_rate, evaluate, recognize, recognize_each
 
 from .conftest import LINES, MODELS, SHARED, Load
 from .pickles import recognizer
@@ -369,6 +369,16 @@ def test_truths(tmp_path: Path) -> None:
 ALPHABET = "ab\u0301\u00e1"
 
 
+def edit_distance(left: str, right: str) -> int:
+    """By its definition, as a second opinion."""
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        above, row = row, [i]
+        for j, b in enumerate(right, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
+    return row[-1]
+
+
 @given(st.lists(st.tuples(st.text(ALPHABET, max_size=8), st.text(ALPHABET, max_size=8)), max_size=4))
 def test_confusions_are_the_edits(pairs: list[tuple[str, str]]) -> None:
     read, truth = [a for a, _ in pairs], [b for _, b in pairs]
@@ -405,3 +415,10 @@ def test_the_same_from_python(load: Load, tmp_path: Path) -> None:
     assert model.predict_string(read_line(IMAGES[0], model.line_normalizer, model.Ni).xs) == OCROPY[0]
     # Tiny models read lines of any height.
     assert len(recognize(load(recognizer()), IMAGES)) == 6
+
+
+def test_error_rate() -> None:
+    assert error_rate(["kitten"], ["sitting"]) == 3 / 7
+    assert error_rate(["a\u0301"], ["\u00e1"]) == 0
+    assert error_rate([""], [""]) == 0
+    assert error_rate(["ab", "c"], ["ab", "d"]) == 1 / 3

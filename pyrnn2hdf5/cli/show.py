@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -102,11 +101,9 @@ def _facts(file: Path, limits: Limits) -> Facts | Exception:
 
 
 def _console(file: TextIO) -> Console:
-    """A console to which nothing is markup and no character is foreign."""
+    """A console to which nothing is markup."""
     from rich.console import Console
 
-    if isinstance(file, io.TextIOWrapper):
-        file.reconfigure(errors="backslashreplace")
     return Console(file=file, markup=False, emoji=False, highlight=False)
 
 
