@@ -17,11 +17,11 @@ from typing import Any
 from . import child
 from .conversion import convert, convert_duplicate, import_writing
 from .errors import Pyrnn2Hdf5Error, TargetExistsError, VerificationError
+from .files import sha256_of
 from .find import pyrnn_files
 from .load import read_source
 from .names import default_target, refuse_shared_targets
 from .render import conversion_json, failure_json
-from .source import sha256_of
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import Hdf5LayoutError, LoadLimitError, TargetExistsError
-from .model import Model, Source, codec_problems, remarks
+from .files import sha256_of, usable_path
+from .model import Model, Source
 from .names import default_target
 from .pyrnn import read_pyrnn
-from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source, sha256_of, usable_path
+from .remarks import codec_problems, remarks
+from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
 from .stored import KIND, Stored, store
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .files import sha256_of
 from .load import is_hdf5, recorded_source
 from .names import default_target
-from .source import is_pyrnn, sha256_of
+from .source import is_pyrnn
 
 PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error
+from .files import regular_file
 from .model import Model, Source
 from .plain_hdf5 import NotPlainError, parse
 from .reading import MAX_BYTES, source_of, stored_of
 from .sandbox import bounded
-from .source import DEFAULT_LIMITS, Limits, regular_file
+from .source import DEFAULT_LIMITS, Limits
 from .stored import Stored, restore, store
 from .tree import Group
 

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
-import re
 from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
 
 from .errors import CorruptPickleError, InvalidModelError, UnsupportedModelError
+from .expected import EXACT_INTEGER, class_name, described, integer_of, part_of
 from .lstm import GATES, PEEPHOLES, Float64
 from .model import (
     MAX_CLASSES,
     Codec,
-    LineNormalizer,
     Model,
-    Parameter,
     Source,
     network_of,
     place,
 )
+from .normalizer import function_name_of, line_normalizer_of
+from .numpy_stubs import ArrayStub
 from .sandbox import bounded
 from .source import DEFAULT_LIMITS, Limits, SourceFacts, open_source
-from .stubs import ArrayStub, FunctionStub, ObjectStub, StubType
+from .stubs import ObjectStub
 from .training import training_record
 from .unpickle import unpickle
-
-CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
-"""What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
-
-PARAMETER_NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
-MAX_PARAMETERS: Final = 32
-MAX_TEXT: Final = 1000
-EXACT_INTEGER: Final = 2**53
-"""Integers up to here are exact in float64."""
 
 OTHER_KINDS: Final = {
     "MLP": "a multilayer perceptron character classifier",
@@ -106,16 +96,6 @@ def to_model(root: object, facts: SourceFacts) -> Model:
     )
 
 
-def _describe(value: object) -> str:
-    if isinstance(value, ObjectStub):
-        return value.path
-    if isinstance(value, ArrayStub):
-        return "an array"
-    if isinstance(value, StubType):
-        return f"the name {getattr(value, 'path', value.__name__)}"
-    return "nothing" if value is None else f"a {type(value).__name__}"
-
-
 def _recognizer(root: object) -> ObjectStub:
     if isinstance(root, ObjectStub):
         name = type(root).__name__
@@ -124,7 +104,7 @@ def _recognizer(root: object) -> ObjectStub:
         kind = OTHER_KINDS.get(name, "another part of OCRopus")
         raise UnsupportedModelError(f"expected a line recognizer, got {kind} ({root.path})")
     hint = _place_in_container(root)
-    raise UnsupportedModelError(f"expected a line recognizer (SeqRecognizer), got {_describe(root)}{hint}")
+    raise UnsupportedModelError(f"expected a line recognizer (SeqRecognizer), got {described(root)}{hint}")
 
 
 def _place_in_container(root: object) -> str:
@@ -150,19 +130,19 @@ def _place_in_container(root: object) -> str:
 
 def _network(recognizer: ObjectStub) -> tuple[dict[str, Float64], tuple[int, int], int]:
     """The 15 weight arrays by name, (Ni, Ns) and No, of the one kind of network that is supported."""
-    stacked = _part("lstm", recognizer.get("lstm"), "Stacked")
+    stacked = part_of("lstm", recognizer.get("lstm"), "Stacked")
     nets = _nets("lstm", stacked)
-    names = [_class_name(net) for net in nets]
+    names = [class_name(net) for net in nets]
     if names[:1] == ["LSTM"]:
         raise UnsupportedModelError("network: expected a bidirectional LSTM, got a unidirectional LSTM")
     if len(nets) != 2 or names[0] != "Parallel":
         raise UnsupportedModelError(f"network: expected [Parallel, Softmax], got [{', '.join(names)}]")
     if names[1] == "Logreg":
         raise UnsupportedModelError("output layer is Logreg (sigmoid); the HDF5 layout means softmax")
-    softmax = _part("output layer", nets[1], "Softmax")
+    softmax = part_of("output layer", nets[1], "Softmax")
 
     branches = _nets("Parallel", cast(ObjectStub, nets[0]))
-    names = [_class_name(net) for net in branches]
+    names = [class_name(net) for net in branches]
     if len(branches) != 2:
         count = {1: "one parallel branch", 3: "three parallel branches"}.get(
             len(branches), f"{len(branches)} parallel branches"
@@ -170,8 +150,8 @@ def _network(recognizer: ObjectStub) -> tuple[dict[str, Float64], tuple[int, int
         raise UnsupportedModelError(f"{count}, expected forward and reversed")
     if names == ["Reversed", "LSTM"]:
         raise UnsupportedModelError("parallel branches: expected forward, then reversed, got them swapped")
-    forward = _part("forward branch", branches[0], "LSTM")
-    backward = _part("reversed branch", _part("reversed branch", branches[1], "Reversed").get("net"), "LSTM")
+    forward = part_of("forward branch", branches[0], "LSTM")
+    backward = part_of("reversed branch", part_of("reversed branch", branches[1], "Reversed").get("net"), "LSTM")
 
     arrays = {}
     dims = []
@@ -189,26 +169,16 @@ def _network(recognizer: ObjectStub) -> tuple[dict[str, Float64], tuple[int, int
     return arrays, dims[0], No
 
 
-def _class_name(value: object) -> str:
-    return type(value).__name__ if isinstance(value, ObjectStub) else _describe(value)
-
-
-def _part(name: str, value: object, kind: str) -> ObjectStub:
-    if isinstance(value, ObjectStub) and type(value).__name__ == kind:
-        return value
-    raise UnsupportedModelError(f"{name}: expected {kind}, got {_describe(value)}")
-
-
 def _nets(name: str, stub: ObjectStub) -> list[object]:
     nets = stub.get("nets")
     if not isinstance(nets, (list, tuple)) or len(nets) > 16:
-        raise UnsupportedModelError(f"{name} nets: expected a short list, got {_describe(nets)}")
+        raise UnsupportedModelError(f"{name} nets: expected a short list, got {described(nets)}")
     return list(nets)
 
 
 def _weight(name: str, value: object) -> Float64:
     if not isinstance(value, ArrayStub) or value.shape is None:
-        raise InvalidModelError(f"{name}: expected an array, got {_describe(value)}")
+        raise InvalidModelError(f"{name}: expected an array, got {described(value)}")
     if value.nan_at is not None:
         raise InvalidModelError(f"NaN in {name} at {place(value.nan_at)}")
     if value.values is None:
@@ -227,22 +197,11 @@ def _dims(name: str, value: object, WGI: Float64) -> tuple[int, int]:
     if isinstance(value, ArrayStub) and value.values is not None and value.values.ndim == 1:
         value = value.values.tolist()
     if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise InvalidModelError(f"{name} dims: expected (Ni, Ns, Na), got {_describe(value)}")
+        raise InvalidModelError(f"{name} dims: expected (Ni, Ns, Na), got {described(value)}")
     Ni, Ns, Na = (integer_of(f"{name} dims", item, 0) for item in value)
     if Na != 1 + Ni + Ns:
         raise InvalidModelError(f"{name} dims: expected Na = 1 + Ni + Ns = {1 + Ni + Ns}, got {Na}")
     return Ni, Ns
-
-
-def integer_of(name: str, value: object, default: int) -> int:
-    """A Python int, also where the file has a NumPy integer or an array of one; `default` for None."""
-    if value is None:
-        return default
-    if isinstance(value, ArrayStub) and value.values is not None and value.values.shape == ():
-        value = value.values.item()
-    if type(value) is not int or abs(value) > EXACT_INTEGER:
-        raise InvalidModelError(f"{name}: expected an integer, got {_describe(value)}")
-    return value
 
 
 def _codec(value: object, No: int) -> Codec | None:
@@ -250,10 +209,10 @@ def _codec(value: object, No: int) -> Codec | None:
         raise InvalidModelError(f"No: expected 1 to {MAX_CLASSES} classes, got {No}")
     if value is None:
         return None
-    codec = _part("codec", value, "Codec")
+    codec = part_of("codec", value, "Codec")
     table = codec.get("code2char")
     if not isinstance(table, dict):
-        raise InvalidModelError(f"codec code2char: expected a dict, got {_describe(table)}")
+        raise InvalidModelError(f"codec code2char: expected a dict, got {described(table)}")
     if len(table) > MAX_CLASSES:
         raise InvalidModelError(f"codec: expected at most {MAX_CLASSES} codes, got {len(table)}")
     if len(table) > No:
@@ -273,7 +232,7 @@ def _label(code: int, char: object) -> str:
     if type(char) is str:
         return char
     if type(char) is not bytes:
-        raise InvalidModelError(f"codec label {code}: expected a string, got {_describe(char)}")
+        raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
     try:
         return char.decode("ascii")
     except UnicodeDecodeError:
@@ -281,40 +240,3 @@ def _label(code: int, char: object) -> str:
         raise InvalidModelError(
             f"codec label {code}: expected Unicode or ASCII, got bytes of unknown encoding {char[:20]!r}"
         ) from None
-
-
-def line_normalizer_of(value: object, notes: list[str]) -> LineNormalizer | None:
-    if value is None:
-        return None
-    if not isinstance(value, ObjectStub) or not type(value).__name__.endswith("Normalizer"):
-        notes.append(f"the line normalizer was not kept: expected one of OCRopus, got {_describe(value)}")
-        return None
-    kind = type(value).__name__
-    names = CENTER_PARAMETERS if kind == "CenterNormalizer" else tuple(value.state)[:MAX_PARAMETERS]
-    # Names become names of HDF5 attributes.
-    parameters = {name: _parameter(value.get(name)) for name in names if PARAMETER_NAME.fullmatch(name)}
-    return LineNormalizer(kind, tuple(sorted((name, p) for name, p in parameters.items() if p is not None)))
-
-
-def _parameter(value: object) -> Parameter | None:
-    if isinstance(value, ArrayStub) and value.values is not None and value.values.shape == ():
-        value = value.values.item()
-    if type(value) is bytes:
-        value = value.decode("latin-1")
-    if type(value) is int:
-        return value if abs(value) <= EXACT_INTEGER else None
-    if type(value) is str:
-        # An HDF5 string ends at a NUL.
-        return value[:MAX_TEXT] if "\0" not in value else None
-    if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_PARAMETERS and set(map(type, value)) <= {int, float}:
-        numbers = tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else (math.nan,)
-        return numbers if all(map(math.isfinite, numbers)) else None
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    return value if type(value) is bool else None
-
-
-def function_name_of(value: object) -> str | None:
-    if isinstance(value, type) and issubclass(value, FunctionStub):
-        return value.path
-    return None

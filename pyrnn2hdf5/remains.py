@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from .errors import InvalidModelError
+from .expected import integer_of
 from .facts import Remains
 from .model import MAX_CLASSES, MAX_LABEL
-from .pyrnn import function_name_of, integer_of, line_normalizer_of
+from .normalizer import function_name_of, line_normalizer_of
+from .numpy_stubs import ArrayStub
 from .source import Limits, open_source
-from .stubs import ArrayStub, ObjectStub
+from .stubs import ObjectStub
 from .training import training_record
 from .unpickle import unpickle
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .facts import CodecFacts, Compatibility, Curve, NetworkFacts, TrainingFacts
 from .labels import group
-from .model import Model, TrainingRecord, arrays_of, codec_problems, remarks
+from .model import Model, TrainingRecord, arrays_of
+from .remarks import codec_problems, remarks
 from .stored import KIND, Stored
 from .weights import matrix_facts, unit_facts
 

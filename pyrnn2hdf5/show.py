@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from .facts import Facts, FileFacts
+from .files import sha256_of
 from .load import is_hdf5, load_stored
 from .sections import compatibility, model_facts
-from .source import DEFAULT_LIMITS, Limits, sha256_of
+from .source import DEFAULT_LIMITS, Limits
 
 
 def facts(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Facts:

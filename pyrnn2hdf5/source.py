@@ -9,20 +9,17 @@ import io
 import lzma
 import os
 import re
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from .errors import CorruptPickleError, InvalidInputError, SizeLimitError, SourceError
+from .errors import CorruptPickleError, SizeLimitError, SourceError
+from .files import CHUNK, regular_file
 
 MAX_TRAILING: Final = 512 * 2**20
 """Most bytes read after the pickle, for the sake of the checksum."""
-
-CHUNK: Final = 2**16
 
 Unpacked = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 Opener = Callable[[io.BufferedReader], Unpacked]
@@ -237,26 +234,6 @@ def open_source(
         yield SourceStream(path.name, cast(IO[bytes], file), limits.size, ignore_checksum=ignore_checksum)
 
 
-def regular_file(path: str | os.PathLike[str]) -> Path:
-    """The path of a regular file. Raises `OSError` where there is none, `SourceError` for anything else.
-
-    To be asked before a file is opened: opening a FIFO would wait for a writer.
-    """
-    path = usable_path(path)
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
-        raise SourceError(f"expected a file, got {what}")
-    return path
-
-
-def usable_path(path: str | os.PathLike[str]) -> Path:
-    """A path that the system can be asked for. Raises `InvalidInputError` for one with a NUL."""
-    if "\0" in os.fspath(path):
-        raise InvalidInputError("path: expected a name, got one with a NUL")
-    return Path(path)
-
-
 def is_pyrnn(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file begins, unpacked, as a pickle of some object does; for searching folders."""
     try:
@@ -264,12 +241,3 @@ def is_pyrnn(path: str | os.PathLike[str]) -> bool:
             return bool(BEGINNING.match(stream.reader.peek(HEAD)))
     except (SourceError, CorruptPickleError, OSError):
         return False
-
-
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file as it lies on disk, in hexadecimal."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

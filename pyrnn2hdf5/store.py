@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from .errors import InvalidModelError, Pyrnn2Hdf5Error, TargetExistsError
+from .files import sha256_of
 from .load import is_hdf5, load_file, load_hdf5
-from .model import Model, codec_problems
+from .model import Model
 from .model_dir import list_models, marked_name, model_directory, newness, recorded_source
 from .names import default_target
 from .pyrnn import read_pyrnn
-from .source import DEFAULT_LIMITS, Limits, sha256_of
+from .remarks import codec_problems
+from .source import DEFAULT_LIMITS, Limits
 from .stored import restore, store
 from .writing import save_hdf5
 

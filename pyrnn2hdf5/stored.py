@@ -14,17 +14,8 @@ from numpy.typing import NDArray
 
 from .errors import InvalidModelError
 from .lstm import GATES, PEEPHOLES, Float64
-from .model import (
-    Codec,
-    LineNormalizer,
-    Model,
-    Source,
-    TrainingRecord,
-    arrays_of,
-    codec_problems,
-    network_of,
-    place,
-)
+from .model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of, place
+from .remarks import codec_problems
 
 KIND: Final = "pyrnn-bidi"
 KIND_EXT: Final = "pyrnn-bidi-ext"

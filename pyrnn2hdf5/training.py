@@ -9,14 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .expected import EXACT_INTEGER
 from .lstm import Float64
 from .model import TrainingRecord
-from .stubs import ArrayStub, ObjectStub
+from .numpy_stubs import ArrayStub
+from .stubs import ObjectStub
 
 MAX_POINTS: Final = 1000
 MAX_COMMANDS: Final = 1000
 MAX_COMMAND: Final = 1000
-EXACT_INTEGER: Final = 2**53
 
 
 def training_record(recognizer: ObjectStub, notes: list[str]) -> TrainingRecord:

@@ -18,13 +18,11 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, NoReturn
 
 from .errors import CorruptPickleError, Pyrnn2Hdf5Error, UnsafePickleError
+from .numpy_stubs import ArrayStub, DtypeStub, FromBufferStub, ScalarStub
 from .stubs import (
-    ArrayStub,
     BytesStub,
     DictStub,
-    DtypeStub,
     EncodeStub,
-    FromBufferStub,
     FunctionStub,
     ListType,
     NdarrayType,
@@ -32,7 +30,6 @@ from .stubs import (
     ObjectType,
     OrderedDictStub,
     ReconstructorStub,
-    ScalarStub,
     StubType,
     ValueStub,
 )

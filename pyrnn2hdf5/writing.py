@@ -8,10 +8,10 @@ from pathlib import Path
 
 from .atomic import new_file
 from .errors import Hdf5LayoutError, InvalidModelError, TargetExistsError, VerificationError
+from .files import usable_path
 from .hdf5 import to_bytes
 from .load import read_by_library
 from .model import Model
-from .source import usable_path
 from .stored import Stored, restore, store
 from .verification import Verification, compare
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, UnsupportedModelError
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of, codec_problems, remarks
+from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of
 from pyrnn2hdf5.pyrnn import load_pyrnn
+from pyrnn2hdf5.remarks import codec_problems, remarks
 from pyrnn2hdf5.writing import save_hdf5
 
 from .conftest import MODELS, Load

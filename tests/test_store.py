@@ -19,9 +19,9 @@ import pytest
 import pyrnn2hdf5
 from pyrnn2hdf5 import hdf5, store
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
+from pyrnn2hdf5.files import sha256_of
 from pyrnn2hdf5.model import Source, arrays_of
 from pyrnn2hdf5.model_dir import list_models, model_directory
-from pyrnn2hdf5.source import sha256_of
 from pyrnn2hdf5.store import find_model, load_any
 from pyrnn2hdf5.stored import store as to_stored
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pyrnn2hdf5 import hdf5, load, pyrnn, render
-from pyrnn2hdf5.model import remarks
+from pyrnn2hdf5.remarks import remarks
 from pyrnn2hdf5.source import Limits
 from pyrnn2hdf5.stored import restore, store
 
