@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -36,6 +37,31 @@ def size_in_bytes(text: str) -> int:
     return int(number) * UNITS[unit]
 
 
+def finite(value: float | None) -> float | None:
+    """A number of an option; NaN passes every range."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("expected a finite number")
+    return value
+
+
+def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> None:
+    """Wrong usage: a file to write that is one of the files given, or another one to write."""
+    for other in others:
+        if output and other and os.path.realpath(output) == os.path.realpath(other):
+            raise typer.BadParameter(f"{render.visible(output)}: expected a file of its own, got one that is needed")
+
+
+def tell_unlisted(errors: Iterable[OSError]) -> bool:
+    """Tell which places could not be searched; returns whether there were any."""
+    found = False
+    for error in errors:
+        found = True
+        typer.echo(
+            f"error: {render.visible(error.filename)}: {render.visible(render.reason(error.filename, error))}", err=True
+        )
+    return found
+
+
 # The limits of a load, alike in every command that reads models.
 MaxSize = Annotated[
     int, typer.Option("--max-size", parser=size_in_bytes, metavar="N", help="Most bytes a source may unpack to.")
@@ -45,7 +71,14 @@ MaxMemory = Annotated[
 ]
 MaxSeconds = Annotated[
     float,
-    typer.Option("--max-seconds", metavar="S", min=0.1, max=86400, help="Longest time loading a source may take."),
+    typer.Option(
+        "--max-seconds",
+        metavar="S",
+        min=0.1,
+        max=86400,
+        callback=finite,
+        help="Longest time loading a source may take.",
+    ),
 ]
 
 ModelDir = Annotated[

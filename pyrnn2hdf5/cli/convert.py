@@ -14,7 +14,16 @@ import typer
 
 from .. import render
 from ..errors import Pyrnn2Hdf5Error, TargetConflictError
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
+from .common import (
+    Exit,
+    MaxMemory,
+    MaxSeconds,
+    MaxSize,
+    fail,
+    finite,
+    print_json,
+    unwritable_is_told,
+)
 
 if TYPE_CHECKING:
     from ..archive import Outcome
@@ -36,7 +45,10 @@ def convert(
         int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, max=86400, help="Longest time for one of many models.")
+        float,
+        typer.Option(
+            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for one of many models."
+        ),
     ] = 300.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     report: Annotated[

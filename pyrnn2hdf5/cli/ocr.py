@@ -12,7 +12,7 @@ import typer
 from .. import render, render_ocr
 from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
 from ..names import refuse_shared_targets, text_target
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, print_json
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, finite, print_json
 
 if TYPE_CHECKING:
     from ..find import ImageFile
@@ -37,7 +37,10 @@ def ocr(
         int, typer.Option("--pad", metavar="N", min=0, max=1000, help="Steps of silence around a line.")
     ] = 16,
     threshold: Annotated[
-        float, typer.Option("--threshold", metavar="P", min=0, max=1, help="P(blank) below which there is a character.")
+        float,
+        typer.Option(
+            "--threshold", metavar="P", min=0, max=1, callback=finite, help="P(blank) below which there is a character."
+        ),
     ] = 0.7,
     no_normalize_line: Annotated[
         bool, typer.Option("--no-normalize-line", help="The images are dewarped already, as high as the model wants.")

@@ -12,7 +12,16 @@ import typer
 
 from .. import render
 from ..errors import Pyrnn2Hdf5Error
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
+from .common import (
+    Exit,
+    MaxMemory,
+    MaxSeconds,
+    MaxSize,
+    fail,
+    finite,
+    print_json,
+    unwritable_is_told,
+)
 
 if TYPE_CHECKING:
     from ..find import Pair
@@ -29,7 +38,12 @@ def verify(
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option("--tolerance", min=0, help="Largest difference of a probability (default: float32 rounding)."),
+        typer.Option(
+            "--tolerance",
+            min=0,
+            callback=finite,
+            help="Largest difference of a probability (default: float32 rounding).",
+        ),
     ] = None,
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
