@@ -68,7 +68,7 @@ def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[Ima
     if os.path.isdir(path):  # noqa: PTH112
         files = (file for file in _files(path, unlisted) if IMAGE_NAME.fullmatch(file.name))
         return [ImageFile(file, file.relative_to(path)) for file in files]
-    if os.path.exists(path) or not re.search(r"[*?[]", argument):
+    if os.path.exists(path) or not re.search(r"[*?[]", argument):  # noqa: PTH110
         return [ImageFile(path, Path(path.name))]
     fixed = Path(*itertools.takewhile(lambda part: not re.search(r"[*?[]", part), path.parts))
     # A pattern may be absolute, which Path.glob refuses.
