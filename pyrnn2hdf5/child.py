@@ -23,6 +23,9 @@ POSIX: Final = hasattr(os, "fork")
 if POSIX:
     import fcntl
 CHUNK: Final = 2**20
+GRACE: Final = 1.0
+"""Seconds that a child has left when it is heard."""
+
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _expendable = False
@@ -121,6 +124,8 @@ def wait(children: Iterable[Child]) -> Iterator[tuple[Child, Ending]]:
         child = by_reader[reader]
         data = os.read(reader, CHUNK)
         child.received += data
+        # What it has to say counts, however long this process was stopped or blocked.
+        child.deadline = max(child.deadline, time.monotonic() + GRACE)
         if not data:
             del by_reader[reader]
             yield child, _reap(child, timed_out=False)

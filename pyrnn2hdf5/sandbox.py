@@ -125,7 +125,8 @@ def limit_memory(limits: Limits) -> None:
     """Bound what this process may take from now on; no core file where it crashes."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError, OSError):
+    # More than the system can count is no limit.
+    with contextlib.suppress(ValueError, OSError, OverflowError):
         resource.setrlimit(resource.RLIMIT_DATA, (_data_size() + limits.memory, hard))
 
 

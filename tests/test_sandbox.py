@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyrnn2hdf5 import child
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.model import Model, arrays_of
 from pyrnn2hdf5.pyrnn import _read, load_pyrnn, read_pyrnn
@@ -209,6 +210,16 @@ def test_garbage_anywhere_gives_a_model_or_our_error(
     path.write_bytes(REAL[:at] + garbage + REAL[at + len(garbage) :])
     with contextlib.suppress(Pyrnn2Hdf5Error):
         load_pyrnn(path)
+
+
+def test_what_a_child_said_in_time_counts_however_late_it_is_heard() -> None:
+    started = child.start(lambda: b"done" * 2**18, 0.1)
+    time.sleep(0.5)
+    assert child.finish(started).message == b"done" * 2**18
+
+
+def test_more_memory_than_the_system_can_count_is_no_limit() -> None:
+    assert load_pyrnn(MODELS / "digits.pyrnn.gz", limits=Limits(memory=10**25)).Ni == 32
 
 
 def test_a_stop_during_the_fork_leaves_no_child(tmp_path: Path) -> None:
