@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from .atomic import new_file
@@ -26,12 +26,13 @@ def write(
     keep_failed: str | os.PathLike[str] | None = None,
 ) -> Verification | None:
     """Write the stored form of `model`; see `conversion.convert` for the options and the errors."""
+    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(to_bytes(stored))
+        temporary.write_bytes(content)
         try:
             return verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:
-            raise VerificationError(f"{error} ({_evidence(temporary, path.name, keep_failed)})") from error
+            raise VerificationError(f"{error} ({_evidence(content, path.name, keep_failed)})") from error
 
 
 def write_again(stored: Stored, path: Path, *, force: bool = False) -> None:
@@ -83,11 +84,15 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     return verification
 
 
-def _evidence(temporary: Path, name: str, keep_failed: str | os.PathLike[str] | None) -> str:
-    """Where the file that failed its verification is, in words."""
+def _evidence(failed: bytes, name: str, keep_failed: str | os.PathLike[str] | None) -> str:
+    """Where the file that failed its verification is, in words; its name is that of no result."""
     if keep_failed is None:
         return "nothing was kept; --keep-failed DIR keeps the evidence"
-    kept = Path(keep_failed) / name
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(temporary, kept)
+    kept = Path(keep_failed) / f"{name}.{hashlib.sha256(failed).hexdigest()[:12]}.failed"
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with new_file(kept, force=True) as temporary:
+            temporary.write_bytes(failed)
+    except OSError as error:
+        return f"it could not be kept as {kept}: {error.strerror}"
     return f"the failed file is {kept}"
