@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -82,8 +83,9 @@ def compare_behaviour(
     # Line by line: the probabilities of all lines at once would take many times a model's memory.
     for per_network in zip(*hidden, strict=True):
         x, y, *moved = (class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True))
-        largest = max(largest, float(np.abs(x - y).max()))
-        explained = max([explained, *(float(np.abs(x - z).max()) for z in moved)])
+        largest = max(largest, _largest_difference(x, y))
+        # What rounding turns into NaN explains nothing.
+        explained = max([explained, *(d for z in moved if math.isfinite(d := _largest_difference(x, z)))])
         other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
         if source.codec and result.codec:
             texts[0].append(source.decode(x))
@@ -105,6 +107,14 @@ def compare_behaviour(
         varying=float(np.mean(np.any(varying, axis=0))),
         error_rates=error_rates,
     )
+
+
+def _largest_difference(left: Float64, right: Float64) -> float:
+    """Infinite where only one side is a number: weights near the limits of float64 overflow."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(left - right)
+    difference[np.isnan(left) & np.isnan(right)] = 0.0
+    return float(np.nan_to_num(difference, nan=np.inf).max())
 
 
 def perturbed(network: Network) -> Network:

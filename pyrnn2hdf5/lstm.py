@@ -36,6 +36,9 @@ STEPS: Final = 16
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
+QUIET: Final = np.errstate(over="ignore", invalid="ignore")
+"""Weights near the limits of float64 overflow; what comes of it is the caller's to judge."""
+
 Float64 = NDArray[np.float64]
 
 
@@ -93,6 +96,7 @@ def _line(line: ArrayLike, Ni: int) -> Float64:
     return xs
 
 
+@QUIET
 def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> list[list[Float64]]:
     """Outputs of both LSTMs per network and per line, float64 (T, 2 * Ns), forward units first.
 
@@ -169,6 +173,7 @@ def _one_over_sigma(negated: Float64) -> None:
     negated += 1.0
 
 
+@QUIET
 def class_probabilities(network: Network, hidden: Float64) -> Float64:
     """The output layer: hidden units (T, 2 * Ns) to class probabilities (T, No), float64."""
     W2 = network.softmax.W2

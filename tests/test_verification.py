@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyrnn2hdf5.behaviour import compare_behaviour
 from pyrnn2hdf5.built_in_lines import LINES, PAD, built_in_lines
 from pyrnn2hdf5.errors import VerificationError
 from pyrnn2hdf5.hdf5 import to_bytes
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.lstm import hidden_batch
-from pyrnn2hdf5.model import Codec, Model, Source
+from pyrnn2hdf5.model import Codec, Model, Source, arrays_of, network_of
 from pyrnn2hdf5.stored import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.verification import Verification, compare, verify
 from pyrnn2hdf5.writing import verify_written
@@ -181,3 +182,18 @@ def test_models_of_one_class_or_unit_are_compared_too() -> None:
     model: Model = restore(stored)
     assert model.codec == Codec(("",))
     assert compare(stored, stored, model, model).ok
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_on_one_side_only_differ_by_more_than_any_tolerance() -> None:
+    good = DIGITS.network
+    arrays = arrays_of(good) | {"W2": np.where(np.indices(good.softmax.W2.shape).sum(0) % 2, 1.7e308, -1.7e308)}
+    broken = replace(DIGITS, network=network_of(arrays, DIGITS.Ni, DIGITS.Ns, DIGITS.No))
+    for left, right in ((DIGITS, broken), (broken, DIGITS)):
+        behaviour = compare_behaviour(left, right, tolerance=0.9)
+        assert behaviour
+        assert behaviour.largest_difference > 0.9
+        assert behaviour.problem
+    same = compare_behaviour(broken, broken)
+    assert same
+    assert same.problem is None
