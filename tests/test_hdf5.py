@@ -203,7 +203,7 @@ def test_overflow_of_float32_is_refused_and_float64_keeps_it(tmp_path: Path) -> 
     arrays["W2"] = arrays["W2"].copy()
     arrays["W2"][1, 3] = -1e300
     model = Model(2, 2, network_of(arrays, 2, 2, 2), Codec(("", "a")))
-    message = "weights overflow float32 (use --float64): softmax W: expected at most 3.4e38, got -1e+300"
+    message = "weights overflow float32 (use convert --float64): softmax W: expected at most 3.4e38, got -1e+300"
     with pytest.raises(InvalidModelError, match=re.escape(message) + " at row 1, column 2"):
         store(model)
     assert same(model, load_hdf5(written(model, tmp_path, float64=True)))
@@ -356,6 +356,7 @@ ODD_FILES: dict[str, tuple[Break, str]] = {
     "lines_per_point": (attribute("lines_per_point", 0, EXTRA), "lines_per_point: expected at least 1, got 0"),
     "source_name": (attribute("source_name", 5, EXTRA), "source_name: expected one string"),
     "history": (put(f"{EXTRA}/character_errors", np.zeros((2, 3), "i8")), r"character_errors: expected shape \(n, 2\)"),
+    "nan parameter": (attribute("line_normalizer.range", np.nan, EXTRA), "line_normalizer.range: expected numbers"),
     "parameter": (attribute("line_normalizer.range", [[1, 2]], EXTRA), "line_normalizer.range: expected numbers"),
 }
 
