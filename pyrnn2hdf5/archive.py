@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from . import child
-from .conversion import convert, convert_duplicate, import_writing
-from .errors import Pyrnn2Hdf5Error, TargetExistsError, VerificationError
+from .conversion import blame, convert, convert_duplicate, import_writing
+from .errors import Pyrnn2Hdf5Error, TargetExistsError
 from .files import sha256_of
-from .find import pyrnn_files
-from .load import read_source
-from .names import default_target, refuse_shared_targets
+from .find import Unlisted, pyrnn_files, tell_by_raising
+from .names import default_target, place, refuse_shared_targets
 from .render import conversion_json, failure_json
 
 
@@ -54,38 +53,34 @@ class Outcome:
         return self.status in ("refused", "failed")
 
 
-def plan(sources: Sequence[Path], output: Path | None, pattern: str | None = None) -> list[Job]:
+def plan(
+    sources: Sequence[Path], output: Path | None, pattern: str | None = None, unlisted: Unlisted = tell_by_raising
+) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
     Folders are searched for pyrnn files; `pattern` narrows these by name. With `output` the tree of
-    a folder is mirrored there. Raises `TargetConflictError` where two sources would get one target.
+    a folder is mirrored there; one file may get it as its name. `unlisted` is told of folders that
+    cannot be searched. Raises `TargetConflictError` where two sources would get one target.
     """
-    jobs: dict[Path, Job] = {}
+    jobs: dict[str, Job] = {}
+    # One file goes where `convert` alone would write it.
+    named = output if len(sources) == 1 and not (output and output.is_dir()) else None
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
             found = [(source, default_target(source.name) if source.name else source)]
+            if named is not None:
+                jobs[str(source)] = Job(source, named)
+                continue
         else:
-            files = (path for path in pyrnn_files(source) if fnmatch.fnmatchcase(path.name, pattern or "*"))
+            files = (path for path in pyrnn_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
             found = [(path, default_target(path.relative_to(source))) for path in files]
         for path, relative in found:
             target = path.with_name(relative.name) if output is None else output / relative
-            jobs.setdefault(path, Job(path, target))
+            jobs.setdefault(place(path), Job(path, target))
     ordered = sorted(jobs.values(), key=lambda job: str(job.source))
     refuse_shared_targets((job.source, job.target) for job in ordered)
     return ordered
-
-
-def foresee(job: Job, force: bool) -> str:
-    """What `convert_all` would do with a job, as far as that can be told without reading the model."""
-    if not job.target.exists() or force:
-        return "would convert"
-    try:
-        there = read_source(job.target)
-        current = there is not None and there.sha256 == sha256_of(job.source)
-    except (Pyrnn2Hdf5Error, OSError):
-        current = False
-    return "up to date" if current else "target exists"
 
 
 def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: Any) -> Generator[Outcome, None, None]:
@@ -116,7 +111,8 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, **options: An
 
     def convert_other(job: Job) -> bytes:
         same = done[same_as[job]]
-        return _convert_one(job, options, None if same.bad else same)
+        # A result that was there already was not proven now.
+        return _convert_one(job, options, same if same.status == "converted" else None)
 
     yield from _outcomes(others, convert_other, workers, seconds)
 
@@ -168,8 +164,7 @@ def _convert_one(job: Job, options: dict[str, Any], same: Outcome | None = None)
             more = {"status": "duplicate", "duplicate_of": str(same.job.source), "warnings": said}
         record = conversion_json(conversion or convert(job.source, job.target, **options))
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        to_blame = not isinstance(error, (TargetExistsError, VerificationError, OSError, MemoryError))
-        record = failure_json(job.source, error) | {"status": "refused" if to_blame else "failed"}
+        record = failure_json(job.source, error) | {"status": blame(error)}
     return json.dumps(record | more | {"seconds": round(time.perf_counter() - start, 3)}).encode("ascii")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import Hdf5LayoutError, LoadLimitError, TargetExistsError
+from .errors import Hdf5LayoutError, LoadLimitError, TargetExistsError, VerificationError
 from .files import sha256_of, usable_path
 from .model import Model, Source
 from .names import default_target
@@ -88,6 +88,28 @@ def convert(
     )
 
 
+def foresee(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    float64: bool = False,
+    compress: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> str:
+    """What `convert` would do as far as that can be told without reading the model: `would convert` or `up to date`.
+
+    Raises what `convert` would raise before it reads the model.
+    """
+    source = usable_path(source)
+    with open_source(source):
+        pass
+    path = _target_path(source, target, force=force)
+    if path.exists() and not force:
+        return _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress).status
+    return "would convert"
+
+
 def convert_duplicate(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
@@ -116,6 +138,12 @@ def convert_duplicate(
     stored = replace(there, source=Source(source.name, sha256))
     write_again(stored, path, force=force)
     return _outcome("converted", source, path, stored)
+
+
+def blame(error: BaseException) -> str:
+    """What an error makes of a source: `refused` where the file is to blame, `failed` where the world is."""
+    world = (TargetExistsError, VerificationError, OSError, MemoryError)
+    return "failed" if isinstance(error, world) else "refused"
 
 
 def import_writing() -> None:
@@ -155,8 +183,10 @@ def _existing(source: Path, sha256: str, path: Path, limits: Limits, *, float64:
 
     try:
         there = read_stored(path, limits=limits)
-    except (Hdf5LayoutError, LoadLimitError):
+    except Hdf5LayoutError:
         there = None
+    except LoadLimitError as error:
+        raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
     if there is None or there.source is None or there.source.sha256 != sha256:
         raise TargetExistsError(f"{path} exists and was not made from this source; use --force to replace it")
     if (there.compressed, there.float64) != (compress, float64):

@@ -120,6 +120,7 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
         if sha256:
             by_sha256.setdefault(sha256, path)
     paired = []
+    sources_of: dict[str, Path] = {}
     for source in pyrnn_files(sources, unlisted):
         named = default_target(results / source.relative_to(sources))
         try:
@@ -133,5 +134,10 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
             # A named result of another source is still what a user would take for this one.
             result = by_sha256.get(sha256) or (named if named in recorded else None)
         paired.append(Pair(source, result))
+        sources_of.setdefault(sha256, source)
+    used = {pair.result for pair in paired}
+    # A second result of a source is one of its results too.
+    more = [(recorded[path], path) for path in found if path not in used]
+    paired += [Pair(sources_of[sha256], path) for sha256, path in more if sha256 and sha256 in sources_of]
     used = {pair.result for pair in paired}
     return paired, [path for path in found if path not in used]

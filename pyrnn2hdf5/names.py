@@ -25,11 +25,15 @@ def text_target(image: Path, suffix: str) -> Path:
     return image.with_name(STAGE.sub("", image.stem) + suffix)
 
 
+def place(path: Path) -> str:
+    """Where a file lies, however its folders are spelled and linked; the file itself may be a link."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
+
+
 def refuse_shared_targets(pairs: Iterable[tuple[Path, Path]]) -> None:
     """Raise `TargetConflictError` where two of these sources would get one target."""
     taken: dict[str, Path] = {}
     for source, target in pairs:
-        # A symbolic link and its target may be one file under two names.
-        other = taken.setdefault(os.path.abspath(target), source)  # noqa: PTH100
+        other = taken.setdefault(place(target), source)
         if other is not source:
             raise TargetConflictError(other, source, target)

@@ -150,7 +150,7 @@ class _Bounded(io.RawIOBase):
             self.damage = f"{self._compression} data is damaged: {error}"
             if self._ignore_checksum:
                 return 0
-            raise SourceError(f"{self.damage} (see --ignore-checksum)") from error
+            raise SourceError(f"{self.damage} (see convert --ignore-checksum)") from error
         self.size += len(data)
         if self.size > self._limit:
             raise SizeLimitError(self._limit)
@@ -239,5 +239,5 @@ def is_pyrnn(path: str | os.PathLike[str]) -> bool:
     try:
         with open_source(path) as stream:
             return bool(BEGINNING.match(stream.reader.peek(HEAD)))
-    except (SourceError, CorruptPickleError, OSError):
+    except (SourceError, CorruptPickleError, OSError, MemoryError):
         return False

@@ -126,7 +126,7 @@ def _cast(entry: DataSet, values: Float64, dtype: type[np.floating[Any]]) -> NDA
     if not finite.all():
         index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), cast.shape))
         raise InvalidModelError(
-            f"weights overflow float32 (use --float64): {entry.label}: "
+            f"weights overflow float32 (use convert --float64): {entry.label}: "
             f"expected at most 3.4e38, got {values[index]:g} at {place(index)}"
         )
     return cast

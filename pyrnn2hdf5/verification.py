@@ -22,7 +22,7 @@ from .errors import Pyrnn2Hdf5Error
 from .images import read_image, read_truth
 from .lines import normalize_line, prepare_line
 from .load import load_stored
-from .model import Model, place
+from .model import LineNormalizer, Model, place
 from .source import DEFAULT_LIMITS, Limits
 from .stored import LAYOUT, DataSet, Stored
 
@@ -102,10 +102,7 @@ def verify(
     expected, source_model = _load(source, limits)
     got, result_model = _load(result, limits)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
-    lines = [
-        Line(prepare_line(normalize_line(read_image(image), normalizer, source_model.Ni)), read_truth(image))
-        for image in images
-    ]
+    lines = [_line(image, normalizer, source_model.Ni) for image in images]
     return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
 
 
@@ -114,6 +111,14 @@ def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
         return load_stored(path, limits=limits)
     except Pyrnn2Hdf5Error as error:
         error.path = os.fspath(path)
+        raise
+
+
+def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, Ni: int) -> Line:
+    try:
+        return Line(prepare_line(normalize_line(read_image(image), normalizer, Ni)), read_truth(image))
+    except Pyrnn2Hdf5Error as error:
+        error.path = os.fspath(image)
         raise
 
 

@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from pyrnn2hdf5 import archive
@@ -24,6 +25,7 @@ from pyrnn2hdf5.archive import Job, Outcome, convert_all, plan
 from pyrnn2hdf5.conversion import convert, convert_duplicate
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, TargetConflictError
 from pyrnn2hdf5.source import Limits
+from pyrnn2hdf5.verification import verify
 
 from .conftest import MODELS
 from .pickles import Name, Text, dump, recognizer
@@ -225,7 +227,7 @@ def test_the_report_on_stdout_is_in_the_order_of_the_sources(tree: Path) -> None
     assert done.stderr.splitlines() == [
         f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer",
         f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged: Compressed file ended before the "
-        "end-of-stream marker was reached (see --ignore-checksum)",
+        "end-of-stream marker was reached (see convert --ignore-checksum)",
     ]
     good = run("convert", tree / "a.pyrnn.gz", tree / "sub" / "no-suffix", "-q")
     assert (good.exit_code, good.output) == (0, "")
@@ -370,3 +372,72 @@ def test_a_name_too_long_for_the_system_fails_alone(tmp_path: Path) -> None:
     assert done.stderr.startswith("failed: ")
     assert ": File name too long" in done.stderr
     assert (tmp_path / "a.pyrnn.hdf5").exists()
+
+
+def test_a_duplicate_is_made_of_what_was_proven_in_this_run(tree: Path) -> None:
+    result = convert(tree / "a.pyrnn.gz").target
+    with h5py.File(result, "r+") as file:
+        file[".bidilstm.1.softmax.W"][...] = 0
+    done = run("convert", tree)
+    assert done.stdout.splitlines()[0].startswith("up to date: ")
+    assert verify(tree / "sub" / "z.pyrnn.gz", tree / "sub" / "z.pyrnn.hdf5").ok
+
+
+def test_one_file_with_a_report_goes_where_it_would_go_without(tmp_path: Path) -> None:
+    target = tmp_path / "m.hdf5"
+    assert run("convert", SOURCE, "-o", target, "--dry-run").stdout == f"would convert: {SOURCE} -> {target}\n"
+    assert run("convert", SOURCE, "-o", target, "--report", tmp_path / "r.json").exit_code == 0
+    assert target.is_file()
+    assert run("convert", SOURCE, "-o", target, "--dry-run").stdout == f"up to date: {SOURCE} -> {target}\n"
+
+
+def test_a_dry_run_says_what_the_run_would_say(tree: Path, tmp_path: Path) -> None:
+    missing = run("convert", "nothere.pyrnn.gz", "--dry-run", "--json")
+    assert missing.exit_code == 1
+    assert json.loads(missing.stdout)["status"] == "would fail"
+    convert(tree / "a.pyrnn.gz")
+    done = run("convert", tree / "a.pyrnn.gz", tree / "evil.pyrnn", "--compress", "--dry-run")
+    assert done.exit_code == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["target exists", "would convert"]
+    assert "was made with other options" in done.stderr
+    assert run("convert", tree, "--dry-run", "--report", tmp_path / "r.json").exit_code == 2
+
+
+def test_folders_that_cannot_be_searched_are_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = os.access
+
+    def closed(path: Any, mode: int, **options: Any) -> bool:
+        return Path(path) != tree / "sub" / "deep" and access(path, mode, **options)
+
+    monkeypatch.setattr(os, "access", closed)
+    (tree / "evil.pyrnn").unlink()
+    (tree / "sub" / "broken.pyrnn.gz").unlink()
+    done = run("convert", tree)
+    assert done.exit_code == 1
+    assert done.stderr == f"error: {tree / 'sub' / 'deep'}: Permission denied\n"
+    assert (tree / "a.pyrnn.hdf5").exists()
+
+
+def test_the_report_is_written_where_nobody_listens(tree: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    words = [sys.executable, "-m", "pyrnn2hdf5", "convert", str(tree), "--report", str(report)]
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run(words, stdout=full, stderr=subprocess.DEVNULL, check=False).returncode == 1
+    assert json.loads(report.read_text("utf-8"))
+
+
+def test_a_report_overwrites_no_model(tmp_path: Path) -> None:
+    source = Path(shutil.copy(SOURCE, tmp_path / "m.json"))
+    assert run("convert", source, "--report", source).exit_code == 2
+    assert source.read_bytes() == SOURCE.read_bytes()
+
+
+def test_a_linked_folder_is_the_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "m" / name).mkdir(parents=True)
+        shutil.copy(SOURCE, tmp_path / "m" / name / "x.pyrnn.gz")
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    (tmp_path / "out" / "b").symlink_to("a")
+    with pytest.raises(TargetConflictError):
+        plan([tmp_path / "m"], tmp_path / "out")
+    assert len(plan([tmp_path / "m", tmp_path / "m" / ".." / "m"], None)) == 2

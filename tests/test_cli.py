@@ -258,3 +258,16 @@ def test_completion_knows_the_commands() -> None:
     script = "import sys; sys.argv[0] = 'pyrnn2hdf5'; from pyrnn2hdf5.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.split() == ["convert"]
+
+
+@pytest.mark.parametrize("option", ["--max-seconds", "--timeout"])
+def test_nan_is_no_time(option: str) -> None:
+    done = run("convert", SOURCE, option, "nan")
+    assert done.exit_code == 2
+    assert "expected a finite number" in done.stderr
+
+
+def test_a_file_that_is_said_to_be_closed_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As the command line asks beforehand, which would be wrong usage and end the whole run.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert run("convert", SOURCE, "-o", tmp_path).exit_code == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -257,3 +259,53 @@ def test_a_scrambled_conversion_of_kraken_is_different(tmp_path: Path) -> None:
         for name in (".bidilstm.1.softmax.w", ".bidilstm.1.softmax.W", "codec"):
             file[name][...] = file[name][()][np.argsort(order)]
     assert not pyrnn2hdf5.verify(source, path).ok
+
+
+def test_every_result_of_a_source_is_verified(tmp_path: Path) -> None:
+    source = shutil.copy(SOURCE, tmp_path)
+    pyrnn2hdf5.convert(source)
+    damage(pyrnn2hdf5.convert(source, tmp_path / "again.hdf5").target)
+    done = run("verify", tmp_path)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert f"equal: {source} and {tmp_path / 'digits.pyrnn.hdf5'}" in done.stdout
+    assert f"DIFFERENT: {source} and {tmp_path / 'again.hdf5'}" in done.stdout
+
+
+def test_folders_on_several_lines(tmp_path: Path, result: Path) -> None:
+    shutil.copy(SOURCE, tmp_path)
+    images = [LINES / "line-0.png", LINES / "line-1.png"]
+    assert "of 5 lines" in run("verify", tmp_path, "--lines", *images).stdout
+    assert "of 5 lines" in run("verify", tmp_path, tmp_path, "--lines", *images).stdout
+    assert run("verify", tmp_path, SOURCE).exit_code == 2
+    assert run("verify", SOURCE, result, images[0]).exit_code == 2
+
+
+def test_a_bad_line_image_is_named(tmp_path: Path, result: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    done = run("verify", SOURCE, result, "--lines", LINES / "line-0.png", tmp_path / "bad.png")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'bad.png'}: expected an image")
+
+
+def test_a_report_overwrites_no_model(result: Path) -> None:
+    before = result.read_bytes()
+    assert run("verify", SOURCE, result, "--junit", result.parent / "." / result.name).exit_code == 2
+    assert result.read_bytes() == before
+
+
+def test_one_closed_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.pyrnn.gz", "b.pyrnn.gz"):
+        pyrnn2hdf5.convert(shutil.copy(SOURCE, tmp_path / name))
+    closed = tmp_path / "a.pyrnn.gz"
+    stat_of = Path.open
+
+    def opened(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat_of(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    done = run("verify", tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr == f"error: {closed}: Permission denied\n"
+    assert f"equal: {tmp_path / 'b.pyrnn.gz'}" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
 import shutil
@@ -16,9 +17,9 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import atomic, writing
+from pyrnn2hdf5 import atomic, load, writing
 from pyrnn2hdf5.atomic import new_file
-from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, SourceError, TargetExistsError, VerificationError
+from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError, TargetExistsError, VerificationError
 from pyrnn2hdf5.hdf5 import to_bytes
 from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.stored import store
@@ -129,7 +130,9 @@ def test_a_target_that_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
     monkeypatch.setattr(writing, "to_bytes", lambda stored: other)
-    kept = tmp_path / "evidence" / "digits.pyrnn.hdf5"
+    # Never the name of a result, and one for each content.
+    name = f"digits.pyrnn.hdf5.{hashlib.sha256(other).hexdigest()[:12]}.failed"
+    kept = tmp_path / "evidence" / name
     with pytest.raises(VerificationError, match=r"\(nothing was kept; --keep-failed DIR keeps the evidence\)$"):
         pyrnn2hdf5.convert(SOURCE, tmp_path)
     with pytest.raises(VerificationError) as caught:
@@ -137,6 +140,31 @@ def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: 
     assert str(caught.value).endswith(f"(the failed file is {kept})")
     assert kept.read_bytes() == other
     assert only(tmp_path) == ["evidence"]
+    with pytest.raises(VerificationError, match=r"^verification failed: .* \(it could not be kept as .*: Not a dir"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path, keep_failed=kept / "more")
+
+
+def test_evidence_takes_the_place_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = shutil.copy(SOURCE, tmp_path)
+    target = pyrnn2hdf5.convert(source).target
+    before = target.read_bytes()
+    other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
+    monkeypatch.setattr(writing, "to_bytes", lambda stored: other)
+    with pytest.raises(VerificationError):
+        pyrnn2hdf5.convert(source, force=True, keep_failed=tmp_path)
+    assert target.read_bytes() == before
+
+
+def test_a_target_beyond_the_limits_is_not_said_to_be_of_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beyond(*_: object, **__: object) -> None:
+        raise LoadLimitError("memory", "1 MiB", "--max-memory")
+
+    pyrnn2hdf5.convert(SOURCE, tmp_path)
+    monkeypatch.setattr(load, "read_stored", beyond)
+    with pytest.raises(TargetExistsError, match=r"exists and is not read within the limits: .* 1 MiB"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path)
 
 
 def test_failed_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

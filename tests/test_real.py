@@ -185,7 +185,7 @@ def test_every_lineage(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 REASONS = {
-    "arrays_overflow_float32.pyrnn.gz": "weights overflow float32 (use --float64)",
+    "arrays_overflow_float32.pyrnn.gz": "weights overflow float32 (use convert --float64)",
     "bad_empty.pyrnn.gz": "expected a pickle, got an empty file",
     "bad_gz_crc.pyrnn.gz": "gzip data is damaged: CRC check failed",
     "chwick2017_codec_larger_than_W2.pyrnn.gz": "codec: expected 6 codes as the network has classes, got 8",

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyrnn2hdf5 import source
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from pyrnn2hdf5.source import Limits, SourceFacts, open_source
 
@@ -111,7 +112,7 @@ def test_damaged_gzip_trailer(tmp_path: Path, at: int) -> None:
 def test_missing_gzip_trailer_and_garbage_after_it(tmp_path: Path) -> None:
     path = tmp_path / "m.gz"
     path.write_bytes(gzip.compress(PICKLE)[:-8])
-    with pytest.raises(SourceError, match=r"gzip data is damaged: .* \(see --ignore-checksum\)"):
+    with pytest.raises(SourceError, match=r"gzip data is damaged: .* \(see convert --ignore-checksum\)"):
         read(path)
     assert read(path, ignore_checksum=True)[0] == PICKLE
     path.write_bytes(gzip.compress(PICKLE) + b"\n")
@@ -174,3 +175,13 @@ def test_any_bytes_end_in_facts_or_our_error(tmp_path_factory: pytest.TempPathFa
     path.write_bytes(data)
     with contextlib.suppress(Pyrnn2Hdf5Error):
         read(path)
+
+
+def test_a_dictionary_too_large_for_the_memory_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(source, "SourceStream", full)
+    path = tmp_path / "bomb"
+    path.write_bytes(lzma.compress(PICKLE))
+    assert not source.is_pyrnn(path)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import render
-from ..errors import Pyrnn2Hdf5Error, TargetConflictError
+from ..errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError
 from .common import (
     Exit,
     MaxMemory,
@@ -22,17 +20,23 @@ from .common import (
     fail,
     finite,
     print_json,
+    refuse_overwriting,
+    tell_unlisted,
     unwritable_is_told,
 )
+from .progress import progress
 
 if TYPE_CHECKING:
-    from ..archive import Outcome
+    from ..archive import Job, Outcome
 
 
 def convert(
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="pyrnn files, and folders of them.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", readable=False, help="pyrnn files, and folders of them.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Target file or folder (default: beside each source).")
+        Path | None,
+        typer.Option("-o", "--output", readable=False, help="Target file or folder (default: beside each source)."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing targets.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare results with their sources.")] = False,
@@ -53,7 +57,7 @@ def convert(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Write a .json, .jsonl, .csv or .xml report."),
+        typer.Option("--report", metavar="FILE", readable=False, help="Write a .json, .jsonl, .csv or .xml report."),
     ] = None,
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
@@ -62,7 +66,8 @@ def convert(
         bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
     ] = False,
     keep_failed: Annotated[
-        Path | None, typer.Option("--keep-failed", metavar="DIR", help="Keep results that fail verification there.")
+        Path | None,
+        typer.Option("--keep-failed", metavar="DIR", readable=False, help="Keep results that fail verification there."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")] = False,
@@ -87,7 +92,9 @@ def convert(
     }
     if report and report.suffix.lower() not in (".json", ".jsonl", ".csv", ".xml"):
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
-    if len(sources) == 1 and not sources[0].is_dir() and not (report or dry_run):
+    if report and dry_run:
+        raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
+    if len(sources) == 1 and not os.path.isdir(sources[0]) and not (report or dry_run):  # noqa: PTH112
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
         _convert_many(
@@ -104,13 +111,14 @@ def _usable_cores() -> int:
 def _convert_one(
     source: Path, output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
+    from ..conversion import blame
     from ..conversion import convert as convert_file
 
     try:
         conversion = convert_file(source, output, **options)
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
         if as_json:
-            print_json(render.failure_json(source, error))
+            print_json(render.failure_json(source, error) | {"status": blame(error)})
         fail(f"{render.visible(source)}: {render.visible(render.reason(source, error))}")
     for warning in conversion.warnings:
         typer.echo(f"warning: {render.visible(source)}: {render.visible(warning)}", err=True)
@@ -126,23 +134,25 @@ def _convert_many(
     sources: list[Path], output: Path | None, pattern: str | None, options: dict[str, Any],
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    from ..archive import convert_all, foresee, plan
+    from ..archive import convert_all, plan
     from ..report import write_report
 
-    if output and output.exists() and not output.is_dir():
+    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    if output and output.exists() and not output.is_dir() and not alone:
         raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
+    unlisted: list[OSError] = []
     try:
-        jobs = plan(sources, output, pattern)
+        jobs = plan(sources, output, pattern, unlisted.append)
     except TargetConflictError as error:
         fail(render.visible(error))
+    refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
+    failed = tell_unlisted(unlisted)
     if not jobs:
         fail(f"{render.visible(sources[0])}: expected pyrnn models, found none")
     if dry_run:
         for job in jobs:
-            typer.echo(
-                f"{foresee(job, options['force'])}: {render.visible(job.source)} -> {render.visible(job.target)}"
-            )
-        return
+            failed |= not _foresee(job, options, as_json=as_json)
+        raise typer.Exit(Exit.FAILED if failed else Exit.GOOD)
 
     start = time.perf_counter()
     order = {job.source: number for number, job in enumerate(jobs)}
@@ -151,7 +161,7 @@ def _convert_many(
     try:
         with (
             contextlib.closing(convert_all(jobs, workers, timeout, **options)) as finished,
-            _progress(len(jobs), hidden=as_json or quiet) as advance,
+            progress(len(jobs), hidden=as_json or quiet) as (advance, say),
         ):
             for outcome in finished:
                 done[order[outcome.job.source]] = outcome
@@ -160,12 +170,15 @@ def _convert_many(
                     print_json(outcome.record)
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    typer.echo(_line(done[shown].record))
+                    say(_line(done[shown].record))
                     shown += 1
     finally:
-        # Also after an interrupt: what was done is told.
+        # Also after an interrupt: what was done is told, first to the report, for stdout may be gone.
         outcomes = [done[number] for number in sorted(done)]
         records = [outcome.record for outcome in outcomes]
+        if report:
+            with unwritable_is_told():
+                write_report(report, records)
         if not as_json and not quiet:
             typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
         for outcome in outcomes:
@@ -174,11 +187,29 @@ def _convert_many(
                 typer.echo(f"{outcome.status}: {render.visible(outcome.job.source)}: {message}", err=True)
             for warning in outcome.record.get("warnings", ()):
                 typer.echo(f"warning: {render.visible(outcome.job.source)}: {render.visible(warning)}", err=True)
-        if report:
-            with unwritable_is_told():
-                write_report(report, records)
-    if any(outcome.bad for outcome in outcomes):
+    if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
+
+
+def _foresee(job: Job, options: dict[str, Any], *, as_json: bool) -> bool:
+    """Say what would become of a job; returns whether it would have a result."""
+    from ..conversion import foresee
+
+    shared = {name: options[name] for name in ("force", "float64", "compress", "limits")}
+    problem = None
+    try:
+        status = foresee(job.source, job.target, **shared)
+    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+        status, problem = "target exists" if isinstance(error, TargetExistsError) else "would fail", error
+    if as_json:
+        head = {} if problem is None else render.failure_json(job.source, problem)
+        print_json(head | {"source": str(job.source), "target": str(job.target), "status": status})
+    else:
+        typer.echo(f"{status}: {render.visible(job.source)} -> {render.visible(job.target)}")
+    if problem is not None:
+        reason = render.reason(job.source, problem)
+        typer.echo(f"error: {render.visible(job.source)}: {render.visible(reason)}", err=True)
+    return problem is None
 
 
 def _line(record: dict[str, Any]) -> str:
@@ -188,30 +219,3 @@ def _line(record: dict[str, Any]) -> str:
     if record["status"] == "duplicate":
         line += f" (has the content of {render.visible(record['duplicate_of'])})"
     return line
-
-
-@contextlib.contextmanager
-def _progress(total: int, *, hidden: bool) -> Iterator[Callable[[Outcome], None]]:
-    """A bar on stderr, where that is a terminal: count, current model, rate, time left, failures so far."""
-    if hidden or not sys.stderr.isatty():
-        yield lambda outcome: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    columns = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]
-    bad = 0
-    with Progress(*columns, TextColumn("{task.fields[model]}"), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, rate="", model="")
-        start = time.perf_counter()
-
-        def advance(outcome: Outcome) -> None:
-            nonlocal bad
-            bad += outcome.bad
-            name = Text(render.visible(outcome.job.source.name, 40)).markup
-            done = bar.tasks[0].completed + 1
-            rate = f"{done / (time.perf_counter() - start):.1f}/s, {bad} failed"
-            bar.update(task, advance=1, rate=rate, model=name)
-
-        yield advance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ from .common import (
     fail,
     finite,
     print_json,
+    refuse_overwriting,
+    tell_unlisted,
     unwritable_is_told,
 )
 
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE RESULT | DIR [DIR]", help="Two models, or folders of models.")
+        list[Path],
+        typer.Argument(metavar="SOURCE RESULT | DIR [DIR]", readable=False, help="Two models, or folders of models."),
     ],
     lines: Annotated[
         list[str] | None,
@@ -48,7 +52,9 @@ def verify(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", readable=False, help="Write a JUnit report.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a pair.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing unless something differs.")] = False,
 ) -> None:
@@ -60,20 +66,23 @@ def verify(
     from ..find import Pair, pairs
     from ..source import Limits
 
-    if paths[0].is_dir():
-        if len(paths) > 2 or not paths[-1].is_dir():
-            raise typer.BadParameter("expected one or two folders")
-        found, unpaired = pairs(paths[0], paths[-1])
+    folders = list(itertools.takewhile(os.path.isdir, paths[:2]))
+    models, more = (folders, paths[len(folders) :]) if folders else (paths[:2], paths[2:])
+    if not folders and len(models) < 2:
+        raise typer.BadParameter("expected SOURCE and RESULT, or one or two folders")
+    if more and not lines:
+        raise typer.BadParameter("expected one or two folders" if folders else "expected SOURCE and RESULT alone")
+    images = _images([*(lines or ()), *map(str, more)])
+    unlisted: list[OSError] = []
+    found = [Pair(models[0], models[-1])]
+    if folders:
+        found, unpaired = pairs(folders[0], folders[-1], unlisted.append)
         for path in unpaired:
             typer.echo(f"warning: {render.visible(path)}: belongs to no source, not verified", err=True)
-        if not found:
-            fail(f"{render.visible(paths[0])}: expected pyrnn models, found none")
-    elif len(paths) < 2 or (len(paths) > 2 and not lines):
-        raise typer.BadParameter("expected SOURCE and RESULT, or one or two folders")
-    else:
-        found = [Pair(paths[0], paths[1])]
-    more = map(str, paths[2:])
-    images = _images([*(lines or ()), *more])
+    failed = tell_unlisted(unlisted)
+    if not found:
+        fail(f"{render.visible(folders[0])}: expected pyrnn models, found none")
+    refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
     options = {"images": images, "tolerance": tolerance, "limits": Limits(max_size, max_memory, max_seconds)}
     cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
@@ -83,7 +92,7 @@ def verify(
 
         with unwritable_is_told(), new_file(junit, force=True) as temporary:
             temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
-    if any(case.failure or case.error for case in cases):
+    if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
 
 
@@ -92,7 +101,7 @@ def _images(patterns: list[str]) -> list[Path]:
 
     found: list[Path] = []
     for pattern in patterns:
-        images = [image.path for image in image_files(pattern) if image.path.is_file()]
+        images = [image.path for image in image_files(pattern) if os.path.isfile(image.path)]  # noqa: PTH113
         if not images:
             raise typer.BadParameter(f"expected line images, {render.visible(pattern)} is none", param_hint="--lines")
         found.extend(images)

@@ -134,7 +134,7 @@ def test_overflow_of_float32(tmp_path: Path) -> None:
         values = np.zeros((4, 7))
         values[1, 2] = number
         line = refused(tmp_path, dump(recognizer(softmax={"W2": values})))
-        assert "weights overflow float32 (use --float64): softmax W" in line
+        assert "weights overflow float32 (use convert --float64): softmax W" in line
         assert "at row 1, column 1" in line
 
 
