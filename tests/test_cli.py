@@ -271,3 +271,10 @@ def test_a_file_that_is_said_to_be_closed_fails_alone(tmp_path: Path, monkeypatc
     # As the command line asks beforehand, which would be wrong usage and end the whole run.
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     assert run("convert", SOURCE, "-o", tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("convert", ""), ("convert", SOURCE, "-o", ""), ("verify", "", SOURCE)])
+def test_an_empty_word_is_no_folder(words: tuple[object, ...]) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert "expected a path, got nothing" in done.stderr

@@ -37,6 +37,13 @@ def size_in_bytes(text: str) -> int:
     return int(number) * UNITS[unit]
 
 
+def as_path(text: str) -> Path:
+    """A path as it is given. What is there is found out when it is opened, so that it costs no other."""
+    if not text or "\0" in text:
+        raise typer.BadParameter("expected a path, got " + ("one with a null byte" if text else "nothing"))
+    return Path(text)
+
+
 def finite(value: float | None) -> float | None:
     """A number of an option; NaN passes every range."""
     if value is not None and not math.isfinite(value):
@@ -83,7 +90,9 @@ MaxSeconds = Annotated[
 
 ModelDir = Annotated[
     Path | None,
-    typer.Option("--model-dir", metavar="DIR", help="Model directory (default: $KRAKEN_HOME, else ~/.kraken)."),
+    typer.Option(
+        "--model-dir", metavar="DIR", parser=as_path, help="Model directory (default: $KRAKEN_HOME, else ~/.kraken)."
+    ),
 ]
 
 

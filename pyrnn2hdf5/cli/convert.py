@@ -17,6 +17,7 @@ from .common import (
     MaxMemory,
     MaxSeconds,
     MaxSize,
+    as_path,
     fail,
     finite,
     print_json,
@@ -32,11 +33,17 @@ if TYPE_CHECKING:
 
 def convert(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", readable=False, help="pyrnn files, and folders of them.")
+        list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn files, and folders of them.")
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", readable=False, help="Target file or folder (default: beside each source)."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            parser=as_path,
+            help="Target file or folder (default: beside each source).",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing targets.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare results with their sources.")] = False,
@@ -57,7 +64,7 @@ def convert(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", readable=False, help="Write a .json, .jsonl, .csv or .xml report."),
+        typer.Option("--report", metavar="FILE", parser=as_path, help="Write a .json, .jsonl, .csv or .xml report."),
     ] = None,
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
@@ -67,7 +74,7 @@ def convert(
     ] = False,
     keep_failed: Annotated[
         Path | None,
-        typer.Option("--keep-failed", metavar="DIR", readable=False, help="Keep results that fail verification there."),
+        typer.Option("--keep-failed", metavar="DIR", parser=as_path, help="Keep results that fail verification there."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")] = False,

@@ -18,6 +18,7 @@ from .common import (
     MaxMemory,
     MaxSeconds,
     MaxSize,
+    as_path,
     fail,
     finite,
     print_json,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def verify(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE RESULT | DIR [DIR]", readable=False, help="Two models, or folders of models."),
+        typer.Argument(metavar="SOURCE RESULT | DIR [DIR]", parser=as_path, help="Two models, or folders of models."),
     ],
     lines: Annotated[
         list[str] | None,
@@ -53,7 +54,7 @@ def verify(
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", readable=False, help="Write a JUnit report.")
+        Path | None, typer.Option("--junit", metavar="FILE", parser=as_path, help="Write a JUnit report.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a pair.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing unless something differs.")] = False,
