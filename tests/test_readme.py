@@ -33,8 +33,8 @@ COMMANDS = re.findall(r"^\$ (pyrnn2hdf5 [^#\n]*)\n((?:(?!```|\$ ).*\n)*)", READM
 
 @pytest.mark.usefixtures("checkout")
 def test_commands_give_the_output_shown() -> None:
-    # The last digits of a rounding difference are the machine's own.
-    number = re.compile(r"(within|difference|allowed|total +\d+  ) [\d.e-]+")
+    # The time is the machine's own; of differences two digits are shown, and the kernels of BLAS agree in eight.
+    number = re.compile(r"(total +\d+  ) [\d.e-]+")
     assert len(COMMANDS) >= 2
     for command, output in COMMANDS:
         words = [sys.executable, "-m", *shlex.split(command)]
