@@ -441,3 +441,11 @@ def test_a_linked_folder_is_the_folder(tmp_path: Path) -> None:
     with pytest.raises(TargetConflictError):
         plan([tmp_path / "m"], tmp_path / "out")
     assert len(plan([tmp_path / "m", tmp_path / "m" / ".." / "m"], None)) == 2
+
+
+def test_a_report_that_cannot_be_written_hides_nothing(tree: Path) -> None:
+    done = run("convert", tree, "--report", tree / "nowhere" / "r.json")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: No such file or directory: ")
+    assert f"refused: {tree / 'evil.pyrnn'}: " in done.stderr
+    assert "total           6" in done.stdout

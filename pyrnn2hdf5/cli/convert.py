@@ -183,19 +183,26 @@ def _convert_many(
         # Also after an interrupt: what was done is told, first to the report, for stdout may be gone.
         outcomes = [done[number] for number in sorted(done)]
         records = [outcome.record for outcome in outcomes]
-        if report:
-            with unwritable_is_told():
-                write_report(report, records)
-        if not as_json and not quiet:
-            typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
-        for outcome in outcomes:
-            if outcome.bad:
-                message = render.visible(outcome.record["error"]["message"])
-                typer.echo(f"{outcome.status}: {render.visible(outcome.job.source)}: {message}", err=True)
-            for warning in outcome.record.get("warnings", ()):
-                typer.echo(f"warning: {render.visible(outcome.job.source)}: {render.visible(warning)}", err=True)
+        try:
+            if report:
+                with unwritable_is_told():
+                    write_report(report, records)
+        finally:
+            if not as_json and not quiet:
+                typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
+            _tell(outcomes)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
+
+
+def _tell(outcomes: list[Outcome]) -> None:
+    """What went wrong, and what is to be known of what went well."""
+    for outcome in outcomes:
+        source = render.visible(outcome.job.source)
+        if outcome.bad:
+            typer.echo(f"{outcome.status}: {source}: {render.visible(outcome.record['error']['message'])}", err=True)
+        for warning in outcome.record.get("warnings", ()):
+            typer.echo(f"warning: {source}: {render.visible(warning)}", err=True)
 
 
 def _foresee(job: Job, options: dict[str, Any], *, as_json: bool) -> bool:
