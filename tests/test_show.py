@@ -513,3 +513,47 @@ def test_the_library_raises_for_what_is_refused_only_where_nothing_is_known(tmp_
         facts(tmp_path / "no")
     with pytest.raises(SourceError):
         facts(tmp_path)
+
+
+def test_an_output_that_would_cost_a_model_is_wrong_usage(tmp_path: Path) -> None:
+    path = Path(shutil.copy(DIGITS, tmp_path))
+    link = tmp_path / "link.svg"
+    link.symlink_to(path)
+    for shown in (path, tmp_path):
+        for options in (["--svg", path], ["--html", path], ["--svg", tmp_path / "a", "--html", tmp_path / "a"]):
+            done = run(shown, *options)
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert "expected a file of its own" in done.stderr
+    assert run(path, "--svg", link).exit_code == 2
+    assert path.read_bytes() == DIGITS.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def test_a_folder_that_cannot_be_searched_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    for folder in (tmp_path, tmp_path / "closed"):
+        shutil.copy(DIGITS, folder)
+    access = os.access
+    monkeypatch.setattr(
+        "os.access", lambda path, *rest, **more: not str(path).endswith("closed") and access(path, *rest, **more)
+    )
+    line = f"error: {tmp_path}/closed: Permission denied\n"
+    done = run(tmp_path)
+    assert (done.exit_code, done.stderr) == (1, line)
+    assert done.stdout.splitlines()[1].startswith(DIGITS.name)
+    assert len(done.stdout.splitlines()) == 2
+    done = run(tmp_path / "closed")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    long = "x" * 300
+    for bad, message in ((tmp_path / "empty", "expected models, found none"), (long, "File name too long")):
+        done = run(bad, MODELS, DIGITS, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
+        assert (done.exit_code, done.stderr) == (1, f"error: {bad}: {message}\n")
+        assert "digits.pyrnn.bz2" in done.stdout
+        assert "\nnetwork\n" in done.stdout
+        for target in (tmp_path / "a.svg", tmp_path / "a.html"):
+            assert "digits.pyrnn.bz2" in target.read_text("utf-8")
+            target.unlink()
