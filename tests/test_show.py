@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -264,6 +265,31 @@ def test_damage_is_told_and_the_model_shown(tmp_path: Path) -> None:
     assert isinstance(found.problem, SourceError)
     assert "CRC check failed" in str(found.problem)
     assert found.network is not None
+    assert str(found.problem).endswith(" (see convert --ignore-checksum)")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (dump(Name("os", "system")), UnsafePickleError),
+        (dump(recognizer(changes={"lstm": None})), UnsupportedModelError),
+        (dump(recognizer(softmax={"W2": np.zeros((4, 3))})), InvalidModelError),
+    ],
+)
+def test_damage_hides_no_worse_problem(data: bytes, kind: type[Exception], tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    packed = bytearray(gzip.compress(data))
+    packed[-5] ^= 1
+    path.write_bytes(packed)
+    assert isinstance(facts(path).problem, kind)
+
+
+def test_damage_that_cuts_the_pickle_off_is_told_without_a_cure(tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    path.write_bytes(DIGITS.read_bytes()[:-1000])
+    problem = facts(path).problem
+    assert isinstance(problem, SourceError)
+    assert str(problem) == "gzip data is damaged: Compressed file ended before the end-of-stream marker was reached"
 
 
 def test_no_codec_means_only_this_project(load: Load, tmp_path: Path) -> None:
