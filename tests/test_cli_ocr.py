@@ -353,6 +353,14 @@ def test_clean_asks(model_dir: Path, stale: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "nothing is stale\n")
 
 
+def test_clean_touches_nothing_unreadable(model_dir: Path, stale: Path) -> None:
+    names = ("mine-0123456789ab.hdf5", "mine.hdf5")
+    for name in names:
+        (model_dir / name).write_bytes(b"x")
+    assert run("models", "clean", "--yes").stdout == f"removed {stale}\n"
+    assert all((model_dir / name).exists() for name in names)
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_clean_without_asking(model_dir: Path, stale: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KRAKEN_HOME")
