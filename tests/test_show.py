@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -583,3 +584,48 @@ def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
         for target in (tmp_path / "a.svg", tmp_path / "a.html"):
             assert "digits.pyrnn.bz2" in target.read_text("utf-8")
             target.unlink()
+
+
+def test_a_narrow_terminal_keeps_the_names_and_leaves_out_whole_columns() -> None:
+    lines = run(DIGITS, COLUMNS="40").stdout.splitlines()
+    assert lines[lines.index("network") + 1 :][:12] == [
+        "           ┌─→ LSTM ──────────→ (T, 24)…",
+        "  (T, 32) ─┤                           …",
+        "           └─→ LSTM reversed ─→ (T, 24)…",
+        "",
+        "  parameters   12,313",
+        "  in the file  weights       96.6 KiB",
+        "               buffers        4.7 MiB",
+        "               derivatives   96.6 KiB",
+        "               history      903.4 KiB",
+        "               other          9.7 KiB",
+        "",
+        "codec",
+    ]
+    assert "  forward WGI  24x57  0.028 0.127 -0.353" in lines
+    assert re.search(r"  weights +96\.6 KiB +1\.6%$", run(DIGITS, COLUMNS="60").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [MODELS, DIGITS])
+def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path) -> None:
+    drawn = []
+    for columns in ("40", "80", "250"):
+        run(path, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html", COLUMNS=columns)
+        drawn.append([(tmp_path / name).read_text("utf-8") for name in ("a.svg", "a.html")])
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert path == DIGITS or "digits-protocol0.pyrnn.gz  pyrnn" in drawn[0][1]
+
+
+def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "pyrnn2hdf5", "show", str(MODELS)]
+    done = subprocess.run(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment, check=True, encoding="utf-8"
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.stdout == run(MODELS, COLUMNS="80").stdout
+    assert done.stdout != run(MODELS, COLUMNS="200").stdout

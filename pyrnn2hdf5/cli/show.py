@@ -80,9 +80,9 @@ def show(
             typer.echo(f"error: {render.visible(path)}: expected models, found none", err=True)
         in_table = bool(files) and files != [path] and view is page
         names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
-        widths = listing.widths(names, console.width)
+        longest = listing.longest(names)
         if in_table:
-            say(listing.header(widths))
+            say(listing.header(longest))
         for file, name in zip(files, names, strict=True):
             found = _facts(file, limits)
             problem = found if isinstance(found, Exception) else found.problem
@@ -92,7 +92,7 @@ def show(
                     render.failure_json(file, found) if isinstance(found, Exception) else render.facts_json(found)
                 )
             if in_table:
-                say(listing.row(name, found, widths))
+                say(listing.row(name, found, longest))
                 continue
             if not isinstance(found, Exception) and (found.readable or list_globals):
                 if pages:
@@ -127,7 +127,9 @@ def _console(file: TextIO) -> Console:
     """A console to which nothing is markup."""
     from rich.console import Console
 
-    return Console(file=file, markup=False, emoji=False, highlight=False)
+    # Where the output is no terminal, rich would ask those of stdin and stderr.
+    width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else 80
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def _print(console: Console, shown: RenderableType) -> None:
