@@ -97,8 +97,8 @@ class Global:
 class Scan:
     """What the opcodes of the first pickle of a stream say.
 
-    `globals` in the order of their first use; `unlisted` counts those beyond `MAX_GLOBALS`. `parts`
-    are bytes by `PARTS`. `problem` says why the scan ended before the pickle did.
+    `globals` in the order of their first use; `unlisted` counts the uses of those beyond
+    `MAX_GLOBALS`. `parts` are bytes by `PARTS`. `problem` says why the scan ended before the pickle did.
     """
 
     protocol: int
@@ -139,7 +139,7 @@ class Facts:
 
     `problem` is why it cannot be converted (for HDF5: read), an error of this package. `structure` is
     the tree of the parts of what is no convertible model; `parts` are bytes of the unpacked file by
-    `PARTS`; `globals` are what its pickle names, `unlisted_globals` how many more there are, and
+    `PARTS`; `globals` are what its pickle names, `unlisted_globals` counts the uses of more, and
     `scan_problem` is why the search for them ended early.
     """
 

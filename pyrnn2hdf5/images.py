@@ -18,7 +18,7 @@ FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "B
 MAX_TRUTH: Final = 2**16
 """Most bytes of the text of one line."""
 
-MAX_PIXELS: Final = 2**24
+MAX_PIXELS: Final = 2**23
 """Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""
 
 

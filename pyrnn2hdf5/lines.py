@@ -18,7 +18,10 @@ PAD: Final = 16
 """Steps of silence before and after a line, as in ocropy."""
 
 MAX_HEIGHT: Final = 1000
-"""Most rows of a line image: more are a page, and measuring one takes minutes."""
+"""Most rows of a line image: more are a page."""
+
+MAX_WORK: Final = 2e9
+"""Most rows * rows * columns of a line image, for that is what measuring it costs: some ten seconds."""
 
 USUAL_HEIGHT: Final = (12, 300)
 TALL: Final = 4
@@ -76,12 +79,11 @@ def read_line(
     """
     values, frames = (image, 1) if isinstance(image, np.ndarray) else read_frames(image)
     values = _checked(values)
-    said = _odd(values)
-    if frames > 1:
-        said.append(f"the file has {frames} frames, only the first was read")
+    said = [f"the file has {frames} frames, only the first was read"] if frames > 1 else []
     h, w = values.shape
     if values.max() == values.min():
-        return PreparedLine(np.empty((0, Ni)), pad, 1.0, w, ("blank image, nothing to read",))
+        return PreparedLine(np.empty((0, Ni)), pad, 1.0, w, ("blank image, nothing to read", *said))
+    said = _odd(values) + said
     if not normalize:
         if h != Ni:
             raise InvalidInputError(f"dewarped line: expected {Ni} rows as the model has inputs, got {h}")
@@ -164,6 +166,10 @@ def _dewarp(line: Float64, normalizer: LineNormalizer | None, Ni: int) -> tuple[
         parameters.update({name: float(cast(float, given[name])) for name in CENTER if name in given})
 
     h, w = line.shape
+    # Both filters below are as wide as the line is high.
+    widest = int(MAX_WORK * 1.5 / (h * h * (0.5 + parameters["smoothness"])))
+    if w > widest:
+        raise InvalidInputError(f"line image: expected at most {widest} columns of {h} rows, got {w}: no text line")
     ink = line.max() - line
     ink /= ink.max()
     smoothed = ndimage.gaussian_filter(ink, (h * 0.5, h * parameters["smoothness"]), mode="constant")

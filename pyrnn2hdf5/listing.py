@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -62,20 +63,17 @@ def _heading(facts: Facts) -> Text:
     return Text(visible(facts.path), HEADING, overflow="fold")
 
 
-def widths(names: Sequence[str], width: int) -> tuple[int, int]:
-    """Cells for the names of models and for their scripts, in a table of `width` cells."""
-    left = width - sum(cells + 1 for _, cells in COLUMNS) - 1
-    longest = max((cell_len(visible(name)) for name in names), default=0)
-    wide = max(MIN_NAME, min(left - MIN_SCRIPTS, longest))
-    return wide, max(MIN_SCRIPTS, left - wide)
+def longest(names: Iterable[str]) -> int:
+    """Cells of the longest of the names of models."""
+    return max((cell_len(visible(name)) for name in names), default=0)
 
 
-def header(widths: tuple[int, int]) -> Text:
-    """The names of the columns."""
-    return Text(_line("model", [name for name, _ in COLUMNS], "scripts", widths), LABEL)
+def header(longest: int) -> RenderableType:
+    """The names of the columns, in a table of models of which the `longest` name has so many cells."""
+    return _Line("model", [name for name, _ in COLUMNS], ["scripts"], longest, LABEL)
 
 
-def row(name: str, found: Facts | Exception, widths: tuple[int, int]) -> RenderableType:
+def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
     """The line of a model, with a second one for why it cannot be converted or read."""
     if isinstance(found, Exception):
         return Group(Text(visible(name)), _reason(reason(name, found)))
@@ -88,10 +86,7 @@ def row(name: str, found: Facts | Exception, widths: tuple[int, int]) -> Rendera
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    scripts = ", ".join(found.scripts) or "-"
-    if cell_len(scripts) > widths[1]:
-        scripts = f"{found.scripts[0]} +{len(found.scripts) - 1}"
-    line = Text(_line(name, cells, scripts, widths))
+    line = _Line(name, cells, found.scripts or ["-"], longest)
     return Group(line, _reason(str(found.problem))) if found.problem else line
 
 
@@ -99,9 +94,23 @@ def _reason(message: str) -> RenderableType:
     return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
 
 
-def _line(name: str, cells: Sequence[str], scripts: str, widths: tuple[int, int]) -> str:
-    said, wide = visible(name), widths[0]
-    # A name too long stands on a line of its own.
-    said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
-    figures = "".join(f" {cell:>{cells_wide}}" for cell, (_, cells_wide) in zip(cells, COLUMNS, strict=True))
-    return f"{said}{figures} {scripts}"
+@dataclass(frozen=True)
+class _Line:
+    """A line of a table, laid out for where it is shown: a terminal and a picture have widths of their own."""
+
+    name: str
+    cells: Sequence[str]
+    scripts: Sequence[str]
+    longest: int
+    style: str = ""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
+        wide = max(MIN_NAME, min(left - MIN_SCRIPTS, self.longest))
+        said, scripts = visible(self.name), ", ".join(self.scripts)
+        # A name too long stands on a line of its own.
+        said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+        figures = "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
+        if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
+            scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
+        yield Text(f"{said}{figures} {scripts}", self.style)

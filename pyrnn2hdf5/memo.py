@@ -27,10 +27,6 @@ class Memo:
         """A string, or anything else, is pushed."""
         self._pushed = [*self._pushed[-1:], text]
 
-    def clear(self) -> None:
-        """Something happens to the stack."""
-        self._pushed.clear()
-
     def pass_run(self, run: bytes) -> None:
         """A run of opcodes that matter to no name, but for the count of what they memoize."""
         self._pushed.clear()

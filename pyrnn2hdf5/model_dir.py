@@ -75,9 +75,8 @@ def list_models(folder: Path) -> list[Entry]:
     """The models in a model directory, and what writing them left over, in the order of their names.
 
     Stale are conversions by the store of which there is a newer one by the same source name (made
-    again when they are wanted, as long as their pyrnn is there), unreadable files that can only be
-    ours, and leftovers. Raises `OSError` where the system refuses the folder; one that does not
-    exist is empty.
+    again when they are wanted, as long as their pyrnn is there), and leftovers. Raises `OSError` where
+    the system refuses the folder; one that does not exist is empty.
     """
     if not folder.exists():
         return []
@@ -123,7 +122,8 @@ def _entry(path: Path) -> Entry | None:
             return Entry(path, "converted" if source else "other", *facts, source)
         return Entry(path, "pyrnn", *facts) if is_pyrnn(path) else None
     except Pyrnn2Hdf5Error:
-        return Entry(path, "unreadable", *facts, stale="unreadable" if MARKED_NAME.search(path.name) else None)
+        # Never stale: whatever its name is, nothing in it says that it is ours.
+        return Entry(path, "unreadable", *facts)
     except OSError:
         # Gone meanwhile, or not ours to read.
         return None

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .facts import PARTS
+from .fitting import Fitting
 from .labels import names, shown
 from .render import size, visible
 
@@ -91,7 +92,7 @@ def _file(facts: Facts) -> Iterator[RenderableType]:
 def _network(facts: Facts) -> Iterator[RenderableType]:
     rows: list[tuple[str, RenderableType]] = []
     if facts.network:
-        yield Text(drawing(facts.network), no_wrap=True, overflow="crop")
+        yield Text(drawing(facts.network), no_wrap=True, overflow="ellipsis")
         rows.append(("parameters", f"{facts.network.parameters:,}"))
     for line in facts.structure:
         yield Text(visible(line, MAX_TEXT))
@@ -116,10 +117,10 @@ def drawing(network: NetworkFacts) -> str:
     )
 
 
-def _parts(parts: dict[str, int]) -> Table:
+def _parts(parts: dict[str, int]) -> Fitting:
     total = sum(parts.values()) or 1
     table = Table.grid(padding=(0, 2))
-    table.add_column()
+    table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(style=GRAPH, no_wrap=True)
@@ -127,7 +128,7 @@ def _parts(parts: dict[str, int]) -> Table:
         if parts.get(name):
             share = parts[name] / total
             table.add_row(name, size(parts[name]), f"{share:.1%}", "━" * round(share * SHARE_BAR) or "╸")
-    return table
+    return Fitting(table)
 
 
 def _codec(codec: CodecFacts | None) -> Iterator[RenderableType]:
@@ -210,13 +211,13 @@ def bars(values: Sequence[float], top: float) -> str:
 
 def _weights(facts: Facts) -> Iterator[RenderableType]:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=LABEL)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in ("shape", "mean", "sd", "min", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("histogram", style=GRAPH, no_wrap=True)
     for matrix in facts.weights:
         table.add_row(*_matrix(matrix))
-    yield table
+    yield Fitting(table)
     if facts.units:
         units = facts.units
         yield Text(

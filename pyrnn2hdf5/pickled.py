@@ -39,7 +39,11 @@ def pyrnn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
     if isinstance(problem, (UnsupportedModelError, InvalidModelError)) and not shown:
         shown = _remaining_facts(path, limits)
     if source.damage and not source.damage.startswith(TRAILING):
-        problem = SourceError(f"{source.damage} (see --ignore-checksum)")
+        if problem is None:
+            problem = SourceError(f"{source.damage} (see convert --ignore-checksum)")
+        elif isinstance(problem, CorruptPickleError):
+            # The damage is why, and there is nothing behind it to convert.
+            problem = SourceError(source.damage)
     return Facts(
         path=os.fspath(path),
         file=FileFacts(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -34,12 +34,16 @@ LEGACY: Final = Path("/usr/local/share/ocropus")
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A model, the file it was read from, whether that was converted just now, and what went wrong."""
+    """A model, the file it was read from, whether that was converted just now, and what went wrong.
+
+    `pyrnn` is what that file is a conversion of, where it was found.
+    """
 
     model: Model
     path: Path
     converted: bool = False
     warnings: tuple[str, ...] = ()
+    pyrnn: Path | None = None
 
 
 def load_any(
@@ -92,7 +96,7 @@ def find_model(
         return Found(load_file(path, limits=limits), path)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    return _stored(path, folder, limits) or _convert(path, folder, limits)
+    return replace(_stored(path, folder, limits) or _convert(path, folder, limits), pyrnn=path)
 
 
 def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:

@@ -353,6 +353,14 @@ def test_clean_asks(model_dir: Path, stale: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "nothing is stale\n")
 
 
+def test_clean_touches_nothing_unreadable(model_dir: Path, stale: Path) -> None:
+    names = ("mine-0123456789ab.hdf5", "mine.hdf5")
+    for name in names:
+        (model_dir / name).write_bytes(b"x")
+    assert run("models", "clean", "--yes").stdout == f"removed {stale}\n"
+    assert all((model_dir / name).exists() for name in names)
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_clean_without_asking(model_dir: Path, stale: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KRAKEN_HOME")
@@ -390,3 +398,84 @@ def test_a_truth_too_long_for_a_line_fails_alone(model: Path, tmp_path: Path) ->
     assert done.exit_code == 1
     assert "expected at most 65536 bytes, got 1048576" in done.stderr
     assert "1 lines" in done.stdout or "1 line" in done.stdout
+
+
+def test_no_text_is_written_over_the_model(model: Path, model_dir: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    for folder in (lines, model_dir):
+        folder.mkdir()
+        shutil.copy(LINES / "line-0.png", folder)
+        shutil.copy(LINES / "line-1.png", folder / "a.png")
+        shutil.copy(model, folder / "line-0.hdf5")
+        shutil.copy(SOURCE, folder / "line-0.pyrnn.gz")
+    (lines / "link").symlink_to(model_dir)
+    for name, folder, suffix in (
+        (lines / "line-0.hdf5", lines, ".hdf5"),
+        (lines / "line-0.pyrnn.gz", lines, ".pyrnn.gz"),
+        ("line-0.hdf5", model_dir, ".hdf5"),
+        ("line-0.pyrnn.gz", lines / "link", ".pyrnn.gz"),
+    ):
+        done = run("ocr", "-m", name, folder / "a.png", folder / "line-0.png", "--suffix", suffix)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.endswith(f"error: {folder}/line-0{suffix}: expected a text file to write, got the model\n")
+        assert (folder / "line-0.hdf5").read_bytes() == model.read_bytes()
+        assert (folder / "line-0.pyrnn.gz").read_bytes() == SOURCE.read_bytes()
+        assert not (folder / f"a{suffix}").exists()
+
+
+def test_no_text_is_written_over_an_image_by_another_path(model: Path, book: Path) -> None:
+    (book / "link").symlink_to(book / "1")
+    image = book / "1" / "0.png"
+    shutil.copy(LINES / "line-0.png", image)
+    done = run("ocr", "-m", model, image, "-o", book / "link", "--suffix", ".png")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert image.read_bytes() == (LINES / "line-0.png").read_bytes()
+
+
+def test_a_place_that_cannot_be_searched_is_told(model: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    access, is_file = os.access, Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent.name == "2":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr("os.access", lambda path, *rest, **more: str(path)[-1] != "2" and access(path, *rest, **more))
+    line = f"error: {book}/2: Permission denied\n"
+    done = run("ocr", "-m", model, book)
+    assert (done.exit_code, done.stdout.count("\n"), done.stderr) == (1, 2, line)
+    done = run("ocr", "-m", model, book / "2")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
+    monkeypatch.setattr(Path, "is_file", refuse)
+    done = run("ocr", "-m", model, book / "2" / "*.png", book / "1")
+    assert (done.exit_code, done.stdout.count("\n")) == (1, 2)
+    assert done.stderr == f"error: {book}/2/0.bin.png: Permission denied\n"
+
+
+def test_a_name_too_long_fails_alone(model: Path) -> None:
+    done = run("ocr", "-m", model, "x" * 300, LINES / "line-0.png")
+    assert (done.exit_code, done.stdout) == (1, f"{LINES / 'line-0.png'}\t{TEXTS[0]}\n")
+    assert done.stderr == f"error: {'x' * 300}: File name too long\n"
+    assert run("ocr", "-m", model, LINES / "line-0.png", "-o", "x" * 300).exit_code == 1
+
+
+def test_a_broken_truth_costs_no_text(model: Path, book: Path, tmp_path: Path) -> None:
+    (book / "1" / "0.gt.txt").write_bytes(b"\xff")
+    done = run("ocr", "-m", model, book / "1", "--evaluate", "-o", tmp_path / "out")
+    assert (done.exit_code, done.stderr.count("error: ")) == (1, 1)
+    assert "0.gt.txt: expected UTF-8" in done.stderr
+    assert texts(tmp_path / "out") == {"0.txt": f"{TEXTS[0]}\n", "1.txt": f"{TEXTS[1]}\n"}
+    assert done.stdout.startswith("1 line, ")
+    done = run("ocr", "-m", model, book / "1", "--evaluate")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, f"{book}/1/0.bin.png\t{TEXTS[0]}")
+    told = [
+        json.loads(line) for line in run("ocr", "-m", model, book / "1", "--evaluate", "--json").stdout.splitlines()
+    ]
+    assert [one.get("text") for one in told] == [*TEXTS[:2], None]
+
+
+def test_nothing_names_no_image_and_no_model(model: Path) -> None:
+    for arguments in (["-m", model, ""], ["-m", "", LINES]):
+        done = run("ocr", *arguments)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "got nothing" in done.stderr

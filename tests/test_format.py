@@ -15,7 +15,8 @@ from pyrnn2hdf5.lstm import GATES, LSTM, PEEPHOLES, Network, Softmax, forward_ba
 from pyrnn2hdf5.reading import FORMAT_VERSION, GROUP
 from pyrnn2hdf5.stored import LAYOUT
 
-from .conftest import LINES, MODELS, ROOT, prepared
+from .conftest import LINES, MODELS, ROOT, Load, prepared
+from .pickles import recognizer
 
 FORMAT = (ROOT / "FORMAT.md").read_text("utf-8")
 
@@ -95,11 +96,16 @@ def test_the_numbers_are_those_of_the_forward_pass() -> None:
         assert np.exp(values[:3]) / np.exp(values[:3]).sum() == pytest.approx(values[3:], abs=2e-6)
 
 
-def test_the_reader_reads(tmp_path: Path) -> None:
+def reader() -> dict[str, Any]:
     (source,) = re.findall(r"```python\n(.*?)```", FORMAT, re.DOTALL)
     assert len(source.strip().splitlines()) < 40
     names: dict[str, Any] = {}
     exec(source, names)
+    return names
+
+
+def test_the_reader_reads(tmp_path: Path) -> None:
+    names = reader()
     pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "x.hdf5")
     model = pyrnn2hdf5.load_any(tmp_path / "x.hdf5")
     for path in sorted(LINES.glob("*.line.npy"))[:3]:
@@ -107,3 +113,13 @@ def test_the_reader_reads(tmp_path: Path) -> None:
         text = names["recognize"](tmp_path / "x.hdf5", xs)
         assert text == model.decode(model.forward(xs))
         assert text
+
+
+def test_the_reader_takes_the_last_of_equal_probabilities(tmp_path: Path, load: Load) -> None:
+    # Cut off at 100 and -100: never the blank, and the others alike to the last bit.
+    W2 = np.zeros((4, 7))
+    W2[:, 0] = [-1000, 1000, 1000, 1000]
+    model = load(recognizer(softmax={"W2": W2}))
+    pyrnn2hdf5.save_hdf5(model, tmp_path / "x.hdf5")
+    xs = np.ones((3, 4))
+    assert reader()["recognize"](tmp_path / "x.hdf5", xs) == model.decode(model.forward(xs)) == "\u00e4"

@@ -12,8 +12,9 @@ from PIL import Image
 
 from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
 from pyrnn2hdf5.images import read_image, read_truth
-from pyrnn2hdf5.lines import normalize_line, prepare_line
+from pyrnn2hdf5.lines import normalize_line, prepare_line, read_line
 from pyrnn2hdf5.load import load_file
+from pyrnn2hdf5.model import LineNormalizer
 from pyrnn2hdf5.recognition import error_rate
 
 from .conftest import LINES, MODELS, SHARED, prepared
@@ -89,3 +90,39 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         read_image(LINES / "line-0.png")
     with pytest.raises(MissingExtraError, match="line images need SciPy"):
         normalize_line(np.eye(9), None, 32)
+
+
+@pytest.mark.parametrize(
+    ("h", "w", "smoothness", "most"), [(1000, 8000, 1.0, 2000), (600, 13000, 1.0, 5555), (300, 5000, 20.0, 1626)]
+)
+def test_what_would_take_minutes_to_measure_is_refused_before(
+    h: int, w: int, smoothness: float, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scipy.ndimage.gaussian_filter", lambda *_, **__: pytest.fail("filtered"))
+    line = np.ones((h, w))
+    line[h // 2] = 0
+    normalizer = LineNormalizer("CenterNormalizer", (("smoothness", smoothness),))
+    message = f"line image: expected at most {most} columns of {h} rows, got {w}: no text line"
+    with pytest.raises(InvalidInputError, match=message):
+        normalize_line(line, normalizer, 48)
+
+
+def test_a_line_at_600_dpi_is_measured() -> None:
+    line = np.ones((300, 5000))
+    line[100:200, 100:-100:50] = 0
+    assert normalize_line(line, None, 48).shape[0] == 48
+
+
+def test_an_image_is_bounded(tmp_path: Path) -> None:
+    Image.new("1", (2**13, 2**10 + 1), 1).save(tmp_path / "a.png")
+    with pytest.raises(InvalidInputError, match="expected at most 8388608 pixels, got 8192 x 1025"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_blank_first_frame_hides_no_other_frames(tmp_path: Path) -> None:
+    blank = Image.new("L", (90, 30), 255)
+    blank.save(tmp_path / "a.tif", save_all=True, append_images=[Image.open(LINES / "line-0.png")])
+    assert read_line(tmp_path / "a.tif", None, 32).warnings == (
+        "blank image, nothing to read",
+        "the file has 2 frames, only the first was read",
+    )

@@ -321,7 +321,7 @@ def test_huge_images_are_refused_before_they_are_unpacked(tmp_path: Path, size: 
     small = (tmp_path / "x.png").read_bytes()
     head = b"IHDR" + size[0].to_bytes(4, "big") + size[1].to_bytes(4, "big") + small[24:29]
     (tmp_path / "x.png").write_bytes(small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:])
-    with pytest.raises(InvalidInputError, match=r"at most 16777216 pixels, got|exceeds limit of 178956970 pixels"):
+    with pytest.raises(InvalidInputError, match=r"at most 8388608 pixels, got|exceeds limit of 178956970 pixels"):
         recognize(DIGITS, [tmp_path / "x.png"])
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -264,6 +266,31 @@ def test_damage_is_told_and_the_model_shown(tmp_path: Path) -> None:
     assert isinstance(found.problem, SourceError)
     assert "CRC check failed" in str(found.problem)
     assert found.network is not None
+    assert str(found.problem).endswith(" (see convert --ignore-checksum)")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (dump(Name("os", "system")), UnsafePickleError),
+        (dump(recognizer(changes={"lstm": None})), UnsupportedModelError),
+        (dump(recognizer(softmax={"W2": np.zeros((4, 3))})), InvalidModelError),
+    ],
+)
+def test_damage_hides_no_worse_problem(data: bytes, kind: type[Exception], tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    packed = bytearray(gzip.compress(data))
+    packed[-5] ^= 1
+    path.write_bytes(packed)
+    assert isinstance(facts(path).problem, kind)
+
+
+def test_damage_that_cuts_the_pickle_off_is_told_without_a_cure(tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    path.write_bytes(DIGITS.read_bytes()[:-1000])
+    problem = facts(path).problem
+    assert isinstance(problem, SourceError)
+    assert str(problem) == "gzip data is damaged: Compressed file ended before the end-of-stream marker was reached"
 
 
 def test_no_codec_means_only_this_project(load: Load, tmp_path: Path) -> None:
@@ -513,3 +540,92 @@ def test_the_library_raises_for_what_is_refused_only_where_nothing_is_known(tmp_
         facts(tmp_path / "no")
     with pytest.raises(SourceError):
         facts(tmp_path)
+
+
+def test_an_output_that_would_cost_a_model_is_wrong_usage(tmp_path: Path) -> None:
+    path = Path(shutil.copy(DIGITS, tmp_path))
+    link = tmp_path / "link.svg"
+    link.symlink_to(path)
+    for shown in (path, tmp_path):
+        for options in (["--svg", path], ["--html", path], ["--svg", tmp_path / "a", "--html", tmp_path / "a"]):
+            done = run(shown, *options)
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert "expected a file of its own" in done.stderr
+    assert run(path, "--svg", link).exit_code == 2
+    assert path.read_bytes() == DIGITS.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def test_a_folder_that_cannot_be_searched_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    for folder in (tmp_path, tmp_path / "closed"):
+        shutil.copy(DIGITS, folder)
+    access = os.access
+    monkeypatch.setattr(
+        "os.access", lambda path, *rest, **more: not str(path).endswith("closed") and access(path, *rest, **more)
+    )
+    line = f"error: {tmp_path}/closed: Permission denied\n"
+    done = run(tmp_path)
+    assert (done.exit_code, done.stderr) == (1, line)
+    assert done.stdout.splitlines()[1].startswith(DIGITS.name)
+    assert len(done.stdout.splitlines()) == 2
+    done = run(tmp_path / "closed")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    long = "x" * 300
+    for bad, message in ((tmp_path / "empty", "expected models, found none"), (long, "File name too long")):
+        done = run(bad, MODELS, DIGITS, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
+        assert (done.exit_code, done.stderr) == (1, f"error: {bad}: {message}\n")
+        assert "digits.pyrnn.bz2" in done.stdout
+        assert "\nnetwork\n" in done.stdout
+        for target in (tmp_path / "a.svg", tmp_path / "a.html"):
+            assert "digits.pyrnn.bz2" in target.read_text("utf-8")
+            target.unlink()
+
+
+def test_a_narrow_terminal_keeps_the_names_and_leaves_out_whole_columns() -> None:
+    lines = run(DIGITS, COLUMNS="40").stdout.splitlines()
+    assert lines[lines.index("network") + 1 :][:12] == [
+        "           ┌─→ LSTM ──────────→ (T, 24)…",
+        "  (T, 32) ─┤                           …",
+        "           └─→ LSTM reversed ─→ (T, 24)…",
+        "",
+        "  parameters   12,313",
+        "  in the file  weights       96.6 KiB",
+        "               buffers        4.7 MiB",
+        "               derivatives   96.6 KiB",
+        "               history      903.4 KiB",
+        "               other          9.7 KiB",
+        "",
+        "codec",
+    ]
+    assert "  forward WGI  24x57  0.028 0.127 -0.353" in lines
+    assert re.search(r"  weights +96\.6 KiB +1\.6%$", run(DIGITS, COLUMNS="60").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [MODELS, DIGITS])
+def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path) -> None:
+    drawn = []
+    for columns in ("40", "80", "250"):
+        run(path, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html", COLUMNS=columns)
+        drawn.append([(tmp_path / name).read_text("utf-8") for name in ("a.svg", "a.html")])
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert path == DIGITS or "digits-protocol0.pyrnn.gz  pyrnn" in drawn[0][1]
+
+
+def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "pyrnn2hdf5", "show", str(MODELS)]
+    done = subprocess.run(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment, check=True, encoding="utf-8"
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.stdout == run(MODELS, COLUMNS="80").stdout
+    assert done.stdout != run(MODELS, COLUMNS="200").stdout

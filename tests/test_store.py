@@ -348,7 +348,7 @@ def test_what_is_listed(model_dir: Path, tmp_path: Path) -> None:
         ".pyrnn2hdf5-new.part": ("leftover", None),
         ".pyrnn2hdf5-old.part": ("leftover", "leftover of an interrupted write"),
         "a.pyrnn.gz": ("pyrnn", None),
-        "broken-0123456789ab.hdf5": ("unreadable", "unreadable"),
+        "broken-0123456789ab.hdf5": ("unreadable", None),
         "broken.hdf5": ("unreadable", None),
         STORED: ("converted", None),
         "theirs.hdf5": ("other", None),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +13,14 @@ import typer
 from .. import render, render_ocr
 from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
 from ..names import refuse_shared_targets, text_target
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, finite, print_json
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, finite, print_json, tell_unlisted
 
 if TYPE_CHECKING:
     from ..find import ImageFile
     from ..model import Model
     from ..recognition import Failure, Recognition
     from ..source import Limits
+    from ..store import Found
 
 
 def ocr(
@@ -70,7 +72,9 @@ def ocr(
     from ..recognition import recognize_each
     from ..source import Limits
 
-    if output and output.exists() and not output.is_dir():
+    if not (model and all(images)):
+        raise typer.BadParameter("expected a name, got nothing", param_hint="IMAGE" if model else "--model")
+    if output and os.path.exists(output) and not output.is_dir():  # noqa: PTH110 - of any length
         raise typer.BadParameter("expected a folder", param_hint="--output")
     if suffix is not None and (not suffix or Path(suffix).name != suffix):
         raise typer.BadParameter("expected something to add to a file name", param_hint="--suffix")
@@ -78,14 +82,16 @@ def ocr(
     found, failed = _find(images)
     paths = [image.path for image in found]
     targets = _targets(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
-    loaded = _load(model, autoconversion, model_dir, Limits(max_size, max_memory, max_seconds), quiet=quiet)
+    used = _load(model, autoconversion, model_dir, Limits(max_size, max_memory, max_seconds), quiet=quiet)
+    _keep(targets, [used.path, used.pyrnn], "the model")
     if not no_normalize_line:
-        _warn_of_normalizer(model, loaded)
+        _warn_of_normalizer(model, used.model)
 
     alone = len(images) == 1 and paths == [Path(images[0])]
-    show = _show_json if as_json else _show_nothing if any(targets) or quiet else _show_text if alone else _show_line
+    silent = quiet or any(targets)
+    show = _show_json if as_json else (lambda *_: None) if silent else _show_text if alone else _show_line
     compared: list[tuple[Path, str, str]] | None = [] if evaluate else None
-    results = recognize_each(loaded, paths, pad=pad, threshold=threshold, normalize=not no_normalize_line)
+    results = recognize_each(used.model, paths, pad=pad, threshold=threshold, normalize=not no_normalize_line)
     try:
         for path, target, result in zip(paths, targets, results, strict=True):
             failed |= not _take(path, target, result, compared, show)
@@ -111,9 +117,15 @@ def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
     found: dict[Path, ImageFile] = {}
     failed = False
     for argument in arguments:
-        images = image_files(argument)
-        if not images:
-            failed = True
+        unlisted: list[OSError] = []
+        images: list[ImageFile] = []
+        try:
+            images = image_files(argument, unlisted.append)
+        except OSError as error:
+            # A pattern whose files may be listed, but not looked at.
+            unlisted.append(error)
+        failed |= tell_unlisted(unlisted) or not images
+        if not (images or unlisted):
             typer.echo(f"error: {render.visible(argument)}: expected line images, found none", err=True)
         for image in images:
             found.setdefault(image.path, image)
@@ -127,15 +139,21 @@ def _targets(images: list[ImageFile], output: Path | None, suffix: str) -> list[
         refuse_shared_targets(zip((image.path for image in images), targets, strict=True))
     except TargetConflictError as error:
         fail(render.visible(error))
-    inputs = {image.path.absolute() for image in images}
-    for target in targets:
-        # ocropy's own habit is to overwrite texts; a truth may be the work of weeks.
-        if target in inputs or (target.name.endswith(".gt.txt") and target.exists()):
-            fail(f"{render.visible(target)}: expected a text file to write, got an image or a truth")
+    # ocropy's own habit is to overwrite texts; a truth may be the work of weeks.
+    truths = [target for target in targets if target.name.endswith(".gt.txt") and os.path.exists(target)]  # noqa: PTH110
+    _keep(targets, [*(image.path for image in images), *truths], "an image or a truth")
     return targets
 
 
-def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Model:
+def _keep(targets: Iterable[Path | None], inputs: Iterable[Path | None], what: str) -> None:
+    """Fails where a text file to write is one of the inputs, by whatever path."""
+    needed = {os.path.realpath(path) for path in inputs if path}
+    for target in targets:
+        if target and os.path.realpath(target) in needed:
+            fail(f"{render.visible(target)}: expected a text file to write, got {what}")
+
+
+def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Found:
     from ..store import find_model
 
     try:
@@ -146,7 +164,7 @@ def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limit
         typer.echo(f"warning: {render.visible(name)}: {render.visible(warning)}", err=True)
     if found.converted and not quiet:
         typer.echo(f"{render.visible(name)}: converted, verified and stored as {render.visible(found.path)}", err=True)
-    return found.model
+    return found
 
 
 def _warn_of_normalizer(name: str, model: Model) -> None:
@@ -171,20 +189,31 @@ def _take(
     try:
         if isinstance(result, FAILURES):
             raise result
-        truth = None if compared is None else read_truth(path)
         if target:
             _write(target, result.text)
     except FAILURES as error:
         if show is _show_json:
             print_json(render.failure_json(path, error, "image"))
-        typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
+        _tell(path, error)
         return False
-    if compared is not None and truth is not None:
-        compared.append((path, result.text, truth))
     for warning in result.warnings:
         typer.echo(f"warning: {render.visible(path)}: {render.visible(warning)}", err=True)
     show(path, result)
+    if compared is None:
+        return True
+    try:
+        # A broken truth is no reason to lose the text.
+        truth = read_truth(path)
+    except FAILURES as error:
+        _tell(path, error)
+        return False
+    if truth is not None:
+        compared.append((path, result.text, truth))
     return True
+
+
+def _tell(path: Path, error: Exception) -> None:
+    typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
 
 
 def _write(target: Path, text: str) -> None:
@@ -206,10 +235,6 @@ def _show_line(path: Path, result: Recognition) -> None:
 
 def _show_text(_: Path, result: Recognition) -> None:
     typer.echo(render_ocr.text_line(result.text))
-
-
-def _show_nothing(_: Path, __: Recognition) -> None:
-    pass
 
 
 def _evaluate(compared: list[tuple[Path, str, str]], *, as_json: bool) -> None:

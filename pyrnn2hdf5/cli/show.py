@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -10,18 +11,32 @@ import typer
 
 from .. import render
 from ..errors import Pyrnn2Hdf5Error
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, fail, print_json, unwritable_is_told
+from .common import (
+    Exit,
+    MaxMemory,
+    MaxSeconds,
+    MaxSize,
+    print_json,
+    refuse_overwriting,
+    tell_unlisted,
+    unwritable_is_told,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
     from ..facts import Facts
+    from ..find import Unlisted
     from ..source import Limits
 
 
 def show(
-    paths: Annotated[list[Path], typer.Argument(metavar="MODEL", help="pyrnn or HDF5 files, and folders of them.")],
+    paths: Annotated[
+        list[Path],
+        # One that may not be read is no wrong usage: it fails alone.
+        typer.Argument(metavar="MODEL", readable=False, help="pyrnn or HDF5 files, and folders of them."),
+    ],
     codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
     list_globals: Annotated[
         bool, typer.Option("--globals", help="List every global the pickle names instead, also of a refused one.")
@@ -47,20 +62,27 @@ def show(
     view = listing.codec_list if codec else listing.globals_list if list_globals else page
     console = _console(sys.stdout)
     pages: list[RenderableType] = []
-    failed = False
+    unlisted: list[OSError] = []
+    found_files = [(path, _files(path, unlisted.append)) for path in paths]
+    for output, other in ((svg, html), (html, svg)):
+        refuse_overwriting(output, [other, *paths, *(file for _, files in found_files for file in files)])
+    failed = tell_unlisted(unlisted)
 
     def say(shown: RenderableType) -> None:
         pages.append(shown)
         if not as_json:
             _print(console, shown)
 
-    for path in paths:
-        files = _files(path)
-        in_table = path.is_dir() and view is page
+    for path, files in found_files:
+        # Of a folder that cannot be searched that is told already.
+        if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
+            failed = True
+            typer.echo(f"error: {render.visible(path)}: expected models, found none", err=True)
+        in_table = bool(files) and files != [path] and view is page
         names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
-        widths = listing.widths(names, console.width)
+        longest = listing.longest(names)
         if in_table:
-            say(listing.header(widths))
+            say(listing.header(longest))
         for file, name in zip(files, names, strict=True):
             found = _facts(file, limits)
             problem = found if isinstance(found, Exception) else found.problem
@@ -70,7 +92,7 @@ def show(
                     render.failure_json(file, found) if isinstance(found, Exception) else render.facts_json(found)
                 )
             if in_table:
-                say(listing.row(name, found, widths))
+                say(listing.row(name, found, longest))
                 continue
             if not isinstance(found, Exception) and (found.readable or list_globals):
                 if pages:
@@ -83,12 +105,13 @@ def show(
         raise typer.Exit(Exit.FAILED)
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+def _files(path: Path, unlisted: Unlisted) -> list[Path]:
+    # A name too long for the system, or one in a place that is closed, is told when it is read.
+    if not os.path.isdir(path):  # noqa: PTH112
         return [path]
     from ..find import model_files
 
-    return model_files(path) or fail(f"{render.visible(path)}: expected models, found none")
+    return model_files(path, unlisted)
 
 
 def _facts(file: Path, limits: Limits) -> Facts | Exception:
@@ -104,7 +127,9 @@ def _console(file: TextIO) -> Console:
     """A console to which nothing is markup."""
     from rich.console import Console
 
-    return Console(file=file, markup=False, emoji=False, highlight=False)
+    # Where the output is no terminal, rich would ask those of stdin and stderr.
+    width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else 80
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def _print(console: Console, shown: RenderableType) -> None:
