@@ -203,9 +203,6 @@ def _number(group: Group, name: str) -> Parameter:
         raise Hdf5LayoutError(f"{name}: expected numbers, got {got}")
     if value.size > MAX_PARAMETERS:
         raise Hdf5LayoutError(f"{name}: expected at most {MAX_PARAMETERS} numbers, got {value.size}")
-    if np.isnan(value).any():
-        # It would not even equal itself.
-        raise Hdf5LayoutError(f"{name}: expected numbers, got NaN")
     numbers = value.tolist()
     return tuple(numbers) if value.ndim else numbers
 

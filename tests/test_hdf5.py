@@ -356,7 +356,6 @@ ODD_FILES: dict[str, tuple[Break, str]] = {
     "lines_per_point": (attribute("lines_per_point", 0, EXTRA), "lines_per_point: expected at least 1, got 0"),
     "source_name": (attribute("source_name", 5, EXTRA), "source_name: expected one string"),
     "history": (put(f"{EXTRA}/character_errors", np.zeros((2, 3), "i8")), r"character_errors: expected shape \(n, 2\)"),
-    "nan parameter": (attribute("line_normalizer.range", np.nan, EXTRA), "line_normalizer.range: expected numbers"),
     "parameter": (attribute("line_normalizer.range", [[1, 2]], EXTRA), "line_normalizer.range: expected numbers"),
 }
 

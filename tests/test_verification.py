@@ -14,9 +14,9 @@ from pyrnn2hdf5.errors import VerificationError
 from pyrnn2hdf5.hdf5 import to_bytes
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.lstm import hidden_batch
-from pyrnn2hdf5.model import Codec, Model, Source, arrays_of, network_of
+from pyrnn2hdf5.model import Codec, LineNormalizer, Model, Source, arrays_of, network_of
 from pyrnn2hdf5.stored import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
-from pyrnn2hdf5.verification import Verification, compare, verify
+from pyrnn2hdf5.verification import Verification, compare, compare_labels, verify
 from pyrnn2hdf5.writing import verify_written
 
 from .conftest import MODELS
@@ -197,3 +197,9 @@ def test_numbers_on_one_side_only_differ_by_more_than_any_tolerance() -> None:
     same = compare_behaviour(broken, broken)
     assert same
     assert same.problem is None
+
+
+def test_a_parameter_that_is_nan_equals_itself() -> None:
+    odd = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", float("nan")),)))
+    assert compare_labels(odd, replace(odd)).problems == ()
+    assert compare_labels(odd, DIGITS).problems

@@ -13,7 +13,7 @@ import typer
 from .. import render, render_ocr
 from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
 from ..names import refuse_shared_targets, text_target
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, fail, finite, print_json, tell_unlisted
+from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, as_path, fail, finite, print_json, tell_unlisted
 
 if TYPE_CHECKING:
     from ..find import ImageFile
@@ -29,7 +29,8 @@ def ocr(
     ],
     model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn or HDF5 file, or its name.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write text files there, instead of stdout.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", parser=as_path, help="Write text files there instead."),
     ] = None,
     suffix: Annotated[
         str | None,

@@ -16,6 +16,7 @@ from .common import (
     MaxMemory,
     MaxSeconds,
     MaxSize,
+    as_path,
     print_json,
     refuse_overwriting,
     tell_unlisted,
@@ -35,15 +36,19 @@ def show(
     paths: Annotated[
         list[Path],
         # One that may not be read is no wrong usage: it fails alone.
-        typer.Argument(metavar="MODEL", readable=False, help="pyrnn or HDF5 files, and folders of them."),
+        typer.Argument(metavar="MODEL", parser=as_path, help="pyrnn or HDF5 files, and folders of them."),
     ],
     codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
     list_globals: Annotated[
         bool, typer.Option("--globals", help="List every global the pickle names instead, also of a refused one.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object a model.")] = False,
-    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the same as a picture.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the same as a web page.")] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", parser=as_path, help="Write the same as a picture.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", parser=as_path, help="Write the same as a web page.")
+    ] = None,
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
