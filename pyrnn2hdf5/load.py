@@ -117,8 +117,8 @@ def _guarded(read: Callable[[], Read]) -> Read:
     except (Pyrnn2Hdf5Error, NotPlainError, OSError, MemoryError):
         raise
     except Exception as error:
-        # h5py raises about any type for a damaged file; all of it means the same here. A KeyError would quote itself.
-        raise Hdf5LayoutError(f"not a readable HDF5 model: {error.args[0] if error.args else error}") from error
+        # h5py raises about any type for a damaged file; all of it means the same here.
+        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:

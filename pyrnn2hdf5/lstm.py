@@ -31,7 +31,7 @@ PEEPHOLES: Final = ("WIP", "WFP", "WOP")
 GATE_CLIP: Final = 20.0
 LOGIT_CLIP: Final = 100.0
 STEPS: Final = 16
-"""Steps whose input is projected by one matrix product."""
+"""Steps of a block, from [1, x_t] to h_t: few enough to stay in the cache."""
 
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
@@ -128,7 +128,6 @@ def _run(lstms: Sequence[LSTM], lines: list[Float64], hidden: list[list[Float64]
     in_forget = -np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
     output_peephole = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
 
-    # Some steps at a time, few enough to stay in the cache, from [1, x_t] to h_t.
     inputs, outputs = np.zeros((2, STEPS, B, 1 + Ni)), np.empty((STEPS, D, B, Ns))
     inputs[..., 0] = 1.0
     projected, fed_back, peeped = np.empty((D, STEPS, B, 4 * Ns)), np.empty((D, B, 4 * Ns)), np.empty((D, B, 2, Ns))
