@@ -64,19 +64,17 @@ def plan(
     """
     jobs: dict[str, Job] = {}
     # One file goes where `convert` alone would write it.
-    named = output if len(sources) == 1 and not (output and output.is_dir()) else None
+    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    named = output if alone and output and not output.is_dir() else None
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
             found = [(source, default_target(source.name) if source.name else source)]
-            if named is not None:
-                jobs[str(source)] = Job(source, named)
-                continue
         else:
             files = (path for path in pyrnn_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
             found = [(path, default_target(path.relative_to(source))) for path in files]
         for path, relative in found:
-            target = path.with_name(relative.name) if output is None else output / relative
+            target = named or (path.with_name(relative.name) if output is None else output / relative)
             jobs.setdefault(place(path), Job(path, target))
     ordered = sorted(jobs.values(), key=lambda job: str(job.source))
     refuse_shared_targets((job.source, job.target) for job in ordered)

@@ -67,12 +67,11 @@ def convert(
     Raises `TargetExistsError`, `VerificationError`, whatever `read_pyrnn` raises, and `OSError`.
     On any of them no target is written and an existing one is untouched.
     """
-    source = usable_path(source)
-    with open_source(source):
-        pass  # What is no pyrnn file at all is told before anything is said about a target.
-    path = _target_path(source, target, force=force)
-    if path.exists() and not force:
-        return _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress)
+    source, path, existing = _before_reading(
+        source, target, force=force, float64=float64, compress=compress, limits=limits
+    )
+    if existing:
+        return existing
 
     model, facts = read_pyrnn(source, limits=limits, ignore_checksum=ignore_checksum, meanwhile=import_writing)
     from .writing import write
@@ -101,13 +100,8 @@ def foresee(
 
     Raises what `convert` would raise before it reads the model.
     """
-    source = usable_path(source)
-    with open_source(source):
-        pass
-    path = _target_path(source, target, force=force)
-    if path.exists() and not force:
-        return _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress).status
-    return "would convert"
+    *_, existing = _before_reading(source, target, force=force, float64=float64, compress=compress, limits=limits)
+    return existing.status if existing else "would convert"
 
 
 def convert_duplicate(
@@ -149,6 +143,25 @@ def blame(error: BaseException) -> str:
 def import_writing() -> None:
     """Import what writes results: long before the first of them where processes are to be forked."""
     importlib.import_module(".writing", __package__)
+
+
+def _before_reading(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    *,
+    force: bool,
+    float64: bool,
+    compress: bool,
+    limits: Limits,
+) -> tuple[Path, Path, Conversion | None]:
+    """Source and target as paths, and the outcome where a target is left alone."""
+    source = usable_path(source)
+    with open_source(source):
+        pass  # What is no pyrnn file at all is told before anything is said about a target.
+    path = _target_path(source, target, force=force)
+    if not path.exists() or force:
+        return source, path, None
+    return source, path, _existing(source, sha256_of(source), path, limits, float64=float64, compress=compress)
 
 
 def _outcome(status: str, source: Path, path: Path, stored: Stored) -> Conversion:

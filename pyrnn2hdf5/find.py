@@ -136,8 +136,14 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
         paired.append(Pair(source, result))
         sources_of.setdefault(sha256, source)
     used = {pair.result for pair in paired}
-    # A second result of a source is one of its results too.
-    more = [(recorded[path], path) for path in found if path not in used]
-    paired += [Pair(sources_of[sha256], path) for sha256, path in more if sha256 and sha256 in sources_of]
-    used = {pair.result for pair in paired}
-    return paired, [path for path in found if path not in used]
+    unpaired = []
+    for path in found:
+        if path in used:
+            continue
+        recorded_sha256 = recorded[path]
+        if recorded_sha256 and recorded_sha256 in sources_of:
+            # A second result of a source is one of its results too.
+            paired.append(Pair(sources_of[recorded_sha256], path))
+        else:
+            unpaired.append(path)
+    return paired, unpaired

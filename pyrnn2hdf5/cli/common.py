@@ -7,7 +7,7 @@ import enum
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -58,15 +58,16 @@ def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> No
             raise typer.BadParameter(f"{render.visible(output)}: expected a file of its own, got one that is needed")
 
 
-def tell_unlisted(errors: Iterable[OSError]) -> bool:
+def tell(name: object, error: BaseException) -> None:
+    """What went wrong with one of many."""
+    typer.echo(f"error: {render.visible(name)}: {render.visible(render.reason(name, error))}", err=True)
+
+
+def tell_unlisted(errors: Sequence[OSError]) -> bool:
     """Tell which places could not be searched; returns whether there were any."""
-    found = False
     for error in errors:
-        found = True
-        typer.echo(
-            f"error: {render.visible(error.filename)}: {render.visible(render.reason(error.filename, error))}", err=True
-        )
-    return found
+        tell(error.filename, error)
+    return bool(errors)
 
 
 # The limits of a load, alike in every command that reads models.

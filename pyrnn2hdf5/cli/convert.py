@@ -22,6 +22,7 @@ from .common import (
     finite,
     print_json,
     refuse_overwriting,
+    tell,
     tell_unlisted,
     unwritable_is_told,
 )
@@ -101,9 +102,12 @@ def convert(
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
-    if len(sources) == 1 and not os.path.isdir(sources[0]) and not (report or dry_run):  # noqa: PTH112
+    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    if alone and not (report or dry_run):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
+        if output and output.exists() and not output.is_dir() and not alone:
+            raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
         _convert_many(
             sources, output, pattern, options, jobs or _usable_cores(), timeout,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
@@ -144,9 +148,6 @@ def _convert_many(
     from ..archive import convert_all, plan
     from ..report import write_report
 
-    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
-    if output and output.exists() and not output.is_dir() and not alone:
-        raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
     unlisted: list[OSError] = []
     try:
         jobs = plan(sources, output, pattern, unlisted.append)
@@ -221,8 +222,7 @@ def _foresee(job: Job, options: dict[str, Any], *, as_json: bool) -> bool:
     else:
         typer.echo(f"{status}: {render.visible(job.source)} -> {render.visible(job.target)}")
     if problem is not None:
-        reason = render.reason(job.source, problem)
-        typer.echo(f"error: {render.visible(job.source)}: {render.visible(reason)}", err=True)
+        tell(job.source, problem)
     return problem is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import render, render_ocr
-from .common import Exit, ModelDir, fail, print_json
+from .common import Exit, ModelDir, fail, print_json, tell
 
 if TYPE_CHECKING:
     from ..model_dir import Entry
@@ -65,7 +65,7 @@ def _remove(path: Path) -> bool:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
+        tell(path, error)
         return False
     typer.echo(f"removed {render.visible(path)}")
     return True

@@ -13,7 +13,19 @@ import typer
 from .. import render, render_ocr
 from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
 from ..names import refuse_shared_targets, text_target
-from .common import Exit, MaxMemory, MaxSeconds, MaxSize, ModelDir, as_path, fail, finite, print_json, tell_unlisted
+from .common import (
+    Exit,
+    MaxMemory,
+    MaxSeconds,
+    MaxSize,
+    ModelDir,
+    as_path,
+    fail,
+    finite,
+    print_json,
+    tell,
+    tell_unlisted,
+)
 
 if TYPE_CHECKING:
     from ..find import ImageFile
@@ -195,7 +207,7 @@ def _take(
     except FAILURES as error:
         if show is _show_json:
             print_json(render.failure_json(path, error, "image"))
-        _tell(path, error)
+        tell(path, error)
         return False
     for warning in result.warnings:
         typer.echo(f"warning: {render.visible(path)}: {render.visible(warning)}", err=True)
@@ -206,15 +218,11 @@ def _take(
         # A broken truth is no reason to lose the text.
         truth = read_truth(path)
     except FAILURES as error:
-        _tell(path, error)
+        tell(path, error)
         return False
     if truth is not None:
         compared.append((path, result.text, truth))
     return True
-
-
-def _tell(path: Path, error: Exception) -> None:
-    typer.echo(f"error: {render.visible(path)}: {render.visible(render.reason(path, error))}", err=True)
 
 
 def _write(target: Path, text: str) -> None:
