@@ -1,15 +1,37 @@
-"""The error hierarchy. Messages name the culprit, then what was expected, then what was found."""
+"""The error hierarchy. Messages name the culprit, then what was expected, then what was found.
+
+Every error survives pickling, and equals its copy.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 
 class Pyrnn2Hdf5Error(Exception):
     """Base class of every error this package raises on purpose (`OSError` is passed through).
 
-    `path` is the file to blame, where an operation has several and the error comes from one of them.
+    Attributes
+    ----------
+    path
+        The file to blame, where an operation has several and the error comes from one of them.
+    remedy
+        The argument that gets past the error, by its name: `force`, `float64`, `ignore_checksum`,
+        `keep_failed`, or one of `Limits`; None where nothing does.
     """
 
-    path: str | None = None
+    def __init__(self, message: str = "", *, path: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.remedy = remedy
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pyrnn2Hdf5Error) or type(other) is not type(self):
+            return NotImplemented
+        return (self.args, self.path, self.remedy) == (other.args, other.path, other.remedy)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args, self.path, self.remedy))
 
 
 class SourceError(Pyrnn2Hdf5Error):
@@ -19,22 +41,13 @@ class SourceError(Pyrnn2Hdf5Error):
 class SizeLimitError(SourceError):
     """The file unpacks to more than the size limit."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"unpacked size: expected at most {limit} bytes, got more (see --max-size)")
-
 
 class LoadLimitError(SourceError):
-    """Loading the pickle takes more memory or time than it may."""
-
-    def __init__(self, what: str, limit: str, option: str) -> None:
-        super().__init__(f"{what} to load: expected at most {limit}, got more (see {option})")
+    """Loading the file takes more memory or time than it may."""
 
 
 class UnsafePickleError(Pyrnn2Hdf5Error):
     """The pickle names a global outside the allow-list, or asks for something only code can give."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"refused {what}: not part of an OCRopus line recognizer")
 
 
 class CorruptPickleError(Pyrnn2Hdf5Error):
@@ -64,16 +77,24 @@ class TargetExistsError(Pyrnn2Hdf5Error):
 class TargetConflictError(Pyrnn2Hdf5Error):
     """Two sources would be converted to one target."""
 
-    def __init__(self, first: object, second: object, target: object) -> None:
-        super().__init__(f"{first} and {second}: expected a target for each, both would be {target}")
-
 
 class MissingExtraError(Pyrnn2Hdf5Error):
-    """Line images need a package of the extra `[ocr]`."""
+    """What is asked for needs a package of an extra that is not installed."""
 
-    def __init__(self, package: str) -> None:
-        super().__init__(f"line images need {package}: install it with `pip install 'pyrnn2hdf5[ocr]'`")
+
+class ReaderError(Pyrnn2Hdf5Error):
+    """No process can be started to read a file within limits."""
 
 
 class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
     """An argument of the library has the wrong shape."""
+
+
+Failure = Pyrnn2Hdf5Error | OSError | MemoryError
+FAILURES: Final = (Pyrnn2Hdf5Error, OSError, MemoryError)
+"""What one model or image may meet without an end to the others."""
+
+
+def missing_extra(package: str) -> MissingExtraError:
+    """The error of line images without a package of the extra `[ocr]`."""
+    return MissingExtraError(f"line images need {package}: install it with `pip install 'pyrnn2hdf5[ocr]'`")

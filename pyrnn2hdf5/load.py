@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import IO, Final, TypeVar
 
-from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error
-from .files import regular_file
-from .model import Model, Source
-from .plain_hdf5 import NotPlainError, parse
-from .reading import MAX_BYTES, source_of, stored_of
-from .sandbox import bounded
-from .source import DEFAULT_LIMITS, Limits
-from .stored import Stored, restore, store
-from .tree import Group
+from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
+from .files.paths import open_regular
+from .hdf5.layout import Stored, restore, store
+from .hdf5.plain_reader import NotPlainError, parse
+from .hdf5.schema import Group
+from .hdf5.validation import source_of, stored_of
+from .limits import DEFAULT_LIMITS, MAX_BYTES, Limits
+from .model.model import LineNormalizer, Model, Source, TrainingRecord
+from .sandbox.bounded import Reader, bounded
+from .sandbox.messages import types_of
 
 Read = TypeVar("Read")
 
@@ -25,35 +25,60 @@ MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
 
 
-def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Model:
     """Load a model from a pyrnn or an HDF5 file within `limits`.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.
     """
-    return load_stored(path, limits=limits)[1]
+    return load_stored(path, limits=limits, reader=reader)[1]
 
 
 def load_hdf5(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Load a model from HDF5, written by this project or by kraken.
 
-    Raises `OSError`, `Hdf5LayoutError`, `LoadLimitError` or `InvalidModelError`.
+    Parameters
+    ----------
+    path
+        The file. What it is called does not matter.
+    limits
+        What reading it may take: bytes and seconds.
+
+    Returns
+    -------
+    Model
+        Weights in float64; classes in the order of the source, also where the file has them permuted.
+
+    Raises
+    ------
+    OSError
+        Where the system refuses the path.
+    Hdf5LayoutError
+        Where the file is not of the layout in FORMAT.md.
+    InvalidModelError
+        Where its parts do not fit.
+    LoadLimitError
+        Where reading it meets a limit.
     """
     return restore(read_stored(path, limits=limits))
 
 
-def load_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Stored, Model]:
+def load_stored(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None
+) -> tuple[Stored, Model]:
     """A model in its stored form and as such; a pyrnn as it would be stored without rounding."""
     if is_hdf5(path):
-        stored = read_stored(path, limits=limits)
+        stored = read_stored(path, limits=limits, reader=reader)
         return stored, restore(stored)
     # Imported when a pickle is met: an HDF5 file needs none of it.
-    from .pyrnn import load_pyrnn
+    from .pyrnn.reader import read_pyrnn
 
-    model = load_pyrnn(path, limits=limits)
+    model = read_pyrnn(path, limits=limits, reader=reader)[0]
     return store(model, float64=True), model
 
 
-def read_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Stored:
+def read_stored(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None
+) -> Stored:
     """The stored form of a model in an HDF5 file.
 
     Raises `OSError`, `SourceError` where it is no regular file, `Hdf5LayoutError` or `LoadLimitError`.
@@ -61,7 +86,11 @@ def read_stored(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     try:
         return read_plain(path)
     except NotPlainError:
-        return bounded(lambda: read_by_library(path), limits, Hdf5LayoutError)
+        types = types_of(Stored, LineNormalizer, TrainingRecord, Source)
+        stored: Stored = bounded(
+            f"{__name__}:stored_by_library", path, limits, Hdf5LayoutError, types=types, reader=reader
+        )
+        return stored
 
 
 def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Source | None:
@@ -69,7 +98,10 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     try:
         return _guarded(lambda: source_of(_plain_tree(path)))
     except NotPlainError:
-        return bounded(lambda: _guarded(lambda: source_of(_tree(path, data=False))), limits, Hdf5LayoutError)
+        source: Source | None = bounded(
+            f"{__name__}:source_by_library", path, limits, Hdf5LayoutError, types=types_of(Source)
+        )
+        return source
 
 
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
@@ -87,28 +119,34 @@ def read_plain(path: str | os.PathLike[str]) -> Stored:
 
 def read_by_library(path: str | os.PathLike[str]) -> Stored:
     """As `read_stored`, by the HDF5 library and in this very process: for files this process has written."""
-    return _guarded(lambda: stored_of(_tree(path)))
+    with open(path, "rb") as file:  # noqa: PTH123
+        return stored_by_library(file)
+
+
+def stored_by_library(file: IO[bytes], limits: Limits = DEFAULT_LIMITS, tell: object = None) -> Stored:
+    return _guarded(lambda: stored_of(_tree(file)))
+
+
+def source_by_library(file: IO[bytes], limits: Limits = DEFAULT_LIMITS, tell: object = None) -> Source | None:
+    return _guarded(lambda: source_of(_tree(file, data=False)))
 
 
 def _plain_tree(path: str | os.PathLike[str]) -> Group:
-    with regular_file(path).open("rb") as stream:
-        data = stream.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise NotPlainError
+    with open_regular(path) as file:
+        # A file too large is not read at all.
+        data = file.read() if os.fstat(file.fileno()).st_size <= MAX_FILE else b""
     return parse(data)
 
 
-def _tree(path: str | os.PathLike[str], *, data: bool = True) -> Group:
+def _tree(file: IO[bytes], *, data: bool = True) -> Group:
     # Imported when it is needed: h5py takes as long to import as everything else a plain file needs.
-    from .hdf5 import read_tree
+    from .hdf5.h5py_io import read_tree
 
-    # Opened by Python: a path that cannot be read is an OSError like any other, and HDF5 sees no path.
-    with regular_file(path).open("rb") as stream:
-        try:
-            return read_tree(stream, data=data)
-        except OSError as error:
-            # h5py raises it about the bytes.
-            raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
+    try:
+        return read_tree(file, data=data)
+    except OSError as error:
+        # h5py raises it about the bytes.
+        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
 
 
 def _guarded(read: Callable[[], Read]) -> Read:
@@ -122,9 +160,9 @@ def _guarded(read: Callable[[], Read]) -> Read:
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Whether a regular file begins as HDF5 does."""
-    path = Path(path)
-    if not path.is_file():
+    """Whether a regular file begins as HDF5 does. Raises `OSError` where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
+    except (FileNotFoundError, NotADirectoryError, SourceError):
         return False
-    with path.open("rb") as file:
-        return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC

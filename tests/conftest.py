@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pyrnn2hdf5.model import Model
-from pyrnn2hdf5.pyrnn import load_pyrnn
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from .pickles import Dialect, dump
 

@@ -20,12 +20,13 @@ from typing import Any
 import h5py
 import pytest
 
-from pyrnn2hdf5 import archive
-from pyrnn2hdf5.archive import Job, Outcome, convert_all, plan
-from pyrnn2hdf5.conversion import convert, convert_duplicate
+from pyrnn2hdf5.batch import runner as archive
+from pyrnn2hdf5.batch.runner import Job, convert_all, plan
+from pyrnn2hdf5.conversion.converter import convert
+from pyrnn2hdf5.conversion.outcome import Outcome
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, TargetConflictError
-from pyrnn2hdf5.source import Limits
-from pyrnn2hdf5.verification import verify
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.verification.comparison import verify
 
 from .conftest import MODELS
 from .pickles import Name, Text, dump, recognizer

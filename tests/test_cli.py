@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import render
 from pyrnn2hdf5.cli import app
+from pyrnn2hdf5.cli import text_output as render
 
 from .conftest import MODELS
 from .pickles import Name, Text, dump, recognizer

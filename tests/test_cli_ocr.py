@@ -14,13 +14,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import render
 from pyrnn2hdf5.cli import app
+from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.cli.text_output import evaluation_lines, text_line
 from pyrnn2hdf5.errors import TargetConflictError
-from pyrnn2hdf5.model import Codec
-from pyrnn2hdf5.names import refuse_shared_targets, text_target
-from pyrnn2hdf5.recognition import evaluate
-from pyrnn2hdf5.render_ocr import evaluation_lines, text_line
+from pyrnn2hdf5.files.paths import refuse_shared_targets, text_target
+from pyrnn2hdf5.model.model import Codec
+from pyrnn2hdf5.ocr.evaluation import evaluate
 
 from .conftest import LINES, MODELS, SHARED
 

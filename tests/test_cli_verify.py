@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.find import pairs, pyrnn_files
+from pyrnn2hdf5.batch.discovery import pairs, pyrnn_files
 from pyrnn2hdf5.load import read_by_library as read
 
 from .conftest import LINES, MODELS, SHARED

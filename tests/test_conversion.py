@@ -17,12 +17,14 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import atomic, load, writing
-from pyrnn2hdf5.atomic import new_file
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.conversion import writer as writing
 from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError, TargetExistsError, VerificationError
-from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.files import atomic
+from pyrnn2hdf5.files.atomic import new_file
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.stored import store
 
 from .conftest import MODELS
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pyrnn2hdf5.hdf5.layout import KIND, LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.stored import KIND, LAYOUT, ROWS_BY_CLASS, Stored, restore, store
-from pyrnn2hdf5.verification import Verification, compare
+from pyrnn2hdf5.verification.comparison import Verification, compare
 
 from .conftest import MODELS
 

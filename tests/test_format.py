@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.lstm import GATES, LSTM, PEEPHOLES, Network, Softmax, forward_batch, hidden_batch
-from pyrnn2hdf5.reading import FORMAT_VERSION, GROUP
-from pyrnn2hdf5.stored import LAYOUT
+from pyrnn2hdf5.hdf5.layout import LAYOUT
+from pyrnn2hdf5.hdf5.schema import FORMAT_VERSION, GROUP
+from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, forward_batch, hidden_batch
+from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 
 from .conftest import LINES, MODELS, ROOT, Load, prepared
 from .pickles import recognizer

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, InvalidModelError, SourceError
-from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import KIND, KIND_EXT, LAYOUT, restore, store
+from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
 from pyrnn2hdf5.load import load_file, load_hdf5, read_plain
 from pyrnn2hdf5.load import read_by_library as read
-from pyrnn2hdf5.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
-from pyrnn2hdf5.plain_hdf5 import NotPlainError
-from pyrnn2hdf5.stored import KIND, KIND_EXT, LAYOUT, restore, store
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
 
 from .conftest import MODELS
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
-from pyrnn2hdf5.images import read_image, read_truth
-from pyrnn2hdf5.lines import normalize_line, prepare_line, read_line
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model import LineNormalizer
-from pyrnn2hdf5.recognition import error_rate
+from pyrnn2hdf5.model.model import LineNormalizer
+from pyrnn2hdf5.ocr.evaluation import error_rate
+from pyrnn2hdf5.ocr.images import read_image, read_truth
+from pyrnn2hdf5.ocr.line_normalization import normalize_line, prepare_line, read_line
 
 from .conftest import LINES, MODELS, SHARED, prepared
 

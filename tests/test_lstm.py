@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.built_in_lines import built_in_lines
 from pyrnn2hdf5.errors import InvalidInputError
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.lstm import LSTM, Network, Softmax, decode_classes, forward_batch, hidden_batch
+from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, decode_classes, forward_batch, hidden_batch
+from pyrnn2hdf5.verification.behaviour import built_in_lines
 
 from .conftest import LINES, MODELS, prepared
 

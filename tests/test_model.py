@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyrnn2hdf5.conversion.writer import save_hdf5
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, UnsupportedModelError
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model import Codec, LineNormalizer, Source, arrays_of
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.remarks import codec_problems, remarks
-from pyrnn2hdf5.writing import save_hdf5
+from pyrnn2hdf5.model.compatibility import codec_problems, remarks
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Source, arrays_of
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from .conftest import MODELS, Load
 from .pickles import Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from pyrnn2hdf5.cli import app
 from pyrnn2hdf5.cli.common import Exit
-from pyrnn2hdf5.stored import LAYOUT
+from pyrnn2hdf5.hdf5.layout import LAYOUT
 
 from .conftest import ROOT
 

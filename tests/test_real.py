@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import lstm
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.model import arrays_of
-from pyrnn2hdf5.pyrnn import load_pyrnn
+from pyrnn2hdf5.model import lstm
+from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from .conftest import SHARED, prepared
 

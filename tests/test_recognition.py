@@ -18,12 +18,15 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import images, lines, lstm, recognition
 from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.lines import PreparedLine, normalizer_warning, read_line
-from pyrnn2hdf5.model import Codec, LineNormalizer
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.recognition import Recognition, error_rate, evaluate, recognize, recognize_each
+from pyrnn2hdf5.model import lstm
+from pyrnn2hdf5.model.model import Codec, LineNormalizer
+from pyrnn2hdf5.ocr import images, recognition
+from pyrnn2hdf5.ocr import line_normalization as lines
+from pyrnn2hdf5.ocr.evaluation import error_rate, evaluate
+from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning, read_line
+from pyrnn2hdf5.ocr.recognition import Recognition, recognize, recognize_each
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from .conftest import LINES, MODELS, SHARED, Load
 from .pickles import recognizer

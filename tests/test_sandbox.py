@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5 import child
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
-from pyrnn2hdf5.model import Model, arrays_of
-from pyrnn2hdf5.pyrnn import _read, load_pyrnn, read_pyrnn
-from pyrnn2hdf5.sandbox import bounded
-from pyrnn2hdf5.source import DEFAULT_LIMITS, Limits, SourceFacts
+from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
+from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.pyrnn.findings import SourceFacts
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn, read_pyrnn
+from pyrnn2hdf5.sandbox import process as child
+from pyrnn2hdf5.sandbox.bounded import bounded
 
 from .conftest import MODELS
 from .pickles import Dialect, dump, recognizer

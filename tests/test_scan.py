@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5 import window
-from pyrnn2hdf5.facts import PARTS, Scan
-from pyrnn2hdf5.scan import MAX_GLOBALS, scan
-from pyrnn2hdf5.source import is_pyrnn, open_source
-from pyrnn2hdf5.stubs import ObjectStub
-from pyrnn2hdf5.unpickle import RestrictedUnpickler
+from pyrnn2hdf5.pyrnn import window
+from pyrnn2hdf5.pyrnn.audit import MAX_GLOBALS
+from pyrnn2hdf5.pyrnn.stream import is_pyrnn, open_source
+from pyrnn2hdf5.pyrnn.stubs import ObjectStub
+from pyrnn2hdf5.pyrnn.unpickler import RestrictedUnpickler
+from pyrnn2hdf5.show.facts import PARTS
 
 from .conftest import MODELS, SHARED
 from .pickles import Call, Dialect, Name, Raw, Text, dump, recognizer

@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import labels
 from pyrnn2hdf5.cli import app
-from pyrnn2hdf5.conversion import convert
+from pyrnn2hdf5.conversion.converter import convert
 from pyrnn2hdf5.errors import InvalidModelError, LoadLimitError, SourceError, UnsafePickleError, UnsupportedModelError
-from pyrnn2hdf5.show import facts
-from pyrnn2hdf5.source import Limits
-from pyrnn2hdf5.weights import unit_facts
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.show import unicode_labels as labels
+from pyrnn2hdf5.show.inspection import facts
+from pyrnn2hdf5.show.weight_statistics import unit_facts
 
 from .conftest import MODELS, SHARED, Load
 from .pickles import Call, Dialect, Name, Obj, Text, dump, recognizer

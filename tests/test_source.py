@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5 import source
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
-from pyrnn2hdf5.source import Limits, SourceFacts, open_source
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.pyrnn import stream as source
+from pyrnn2hdf5.pyrnn.findings import SourceFacts
+from pyrnn2hdf5.pyrnn.stream import open_source
 
 PICKLE = b"\x80\x02]q\x00."
 PACKERS: dict[str, Callable[[bytes], bytes]] = {

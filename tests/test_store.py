@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import hdf5, store
+from pyrnn2hdf5.conversion import model_lookup as store
+from pyrnn2hdf5.conversion.model_directory import list_models, model_directory
+from pyrnn2hdf5.conversion.model_lookup import find_model, load_any
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
-from pyrnn2hdf5.files import sha256_of
-from pyrnn2hdf5.model import Source, arrays_of
-from pyrnn2hdf5.model_dir import list_models, model_directory
-from pyrnn2hdf5.store import find_model, load_any
-from pyrnn2hdf5.stored import store as to_stored
+from pyrnn2hdf5.files.paths import sha256_of
+from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.hdf5.layout import store as to_stored
+from pyrnn2hdf5.model.model import Source, arrays_of
 
 from .conftest import MODELS
 from .pickles import Text, dump, recognizer

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import CorruptPickleError, InvalidModelError, Pyrnn2Hdf5Error, UnsafePickleError
-from pyrnn2hdf5.numpy_stubs import ArrayStub
-from pyrnn2hdf5.pyrnn import to_model
-from pyrnn2hdf5.source import SourceFacts
-from pyrnn2hdf5.stubs import ObjectStub, StubType
-from pyrnn2hdf5.unpickle import ALLOWED, unpickle
+from pyrnn2hdf5.pyrnn.findings import SourceFacts
+from pyrnn2hdf5.pyrnn.numpy_stubs import ArrayStub
+from pyrnn2hdf5.pyrnn.reader import to_model
+from pyrnn2hdf5.pyrnn.stubs import ObjectStub, StubType
+from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 
 from .pickles import Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
 

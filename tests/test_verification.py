@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.behaviour import compare_behaviour
-from pyrnn2hdf5.built_in_lines import LINES, PAD, built_in_lines
+from pyrnn2hdf5.conversion.writer import verify_written
 from pyrnn2hdf5.errors import VerificationError
-from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.lstm import hidden_batch
-from pyrnn2hdf5.model import Codec, LineNormalizer, Model, Source, arrays_of, network_of
-from pyrnn2hdf5.stored import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
-from pyrnn2hdf5.verification import Verification, compare, compare_labels, verify
-from pyrnn2hdf5.writing import verify_written
+from pyrnn2hdf5.model.lstm import hidden_batch
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, arrays_of, network_of
+from pyrnn2hdf5.verification.behaviour import LINES, PAD, built_in_lines, compare_behaviour
+from pyrnn2hdf5.verification.comparison import Verification, compare, compare_labels, verify
 
 from .conftest import MODELS
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pyrnn2hdf5.errors import InvalidModelError
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.stored import Stored, store
-from pyrnn2hdf5.wire import decode, encode
+from pyrnn2hdf5.hdf5.layout import Stored, store
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+from pyrnn2hdf5.sandbox.messages import decode, encode
 
 from .conftest import MODELS
 

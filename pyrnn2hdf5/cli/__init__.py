@@ -16,9 +16,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from .. import __version__, render
+from .. import __version__
 from . import convert, models, ocr, show, verify
-from .common import Exit, tune_openblas
+from .common import Exit, explain, tune_openblas
 
 app = typer.Typer(
     name="pyrnn2hdf5",
@@ -120,7 +120,7 @@ def main() -> None:
     except OSError as error:
         # A full disk or a closed pipe behind stdout.
         with contextlib.suppress(OSError):
-            typer.echo(f"error: {render.visible(render.reason(None, error))}", err=True)
+            typer.echo(f"error: {explain(error, None)}", err=True)
         os._exit(Exit.FAILED)
     finally:
         # The work is done; what comes now could only disturb the way out.

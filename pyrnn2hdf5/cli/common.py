@@ -13,7 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from .. import render
+from ..errors import Pyrnn2Hdf5Error
+from ..text import describe_error, visible
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -55,12 +56,32 @@ def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> No
     """Wrong usage: a file to write that is one of the files given, or another one to write."""
     for other in others:
         if output and other and os.path.realpath(output) == os.path.realpath(other):
-            raise typer.BadParameter(f"{render.visible(output)}: expected a file of its own, got one that is needed")
+            raise typer.BadParameter(f"{visible(output)}: expected a file of its own, got one that is needed")
+
+
+HINTS = {
+    "force": "; use --force to replace it",
+    "keep_failed": "; --keep-failed DIR keeps the evidence",
+    "ignore_checksum": " (see convert --ignore-checksum)",
+    "float64": " (see convert --float64)",
+    "size": " (see --max-size)",
+    "memory": " (see --max-memory)",
+    "seconds": " (see --max-seconds)",
+}
+"""What an option does about an error, by its remedy."""
+
+
+def explain(error: BaseException, source: object = None) -> str:
+    """An error in one visible line, with the option that gets past it."""
+    hint = " (see --timeout)" if isinstance(error, TimeoutError) and not error.errno else ""
+    if isinstance(error, Pyrnn2Hdf5Error) and error.remedy:
+        hint = HINTS.get(error.remedy, "")
+    return visible(describe_error(error, source)) + hint
 
 
 def tell(name: object, error: BaseException) -> None:
     """What went wrong with one of many."""
-    typer.echo(f"error: {render.visible(name)}: {render.visible(render.reason(name, error))}", err=True)
+    typer.echo(f"error: {visible(name)}: {explain(error, name)}", err=True)
 
 
 def tell_unlisted(errors: Sequence[OSError]) -> bool:
@@ -111,7 +132,7 @@ def unwritable_is_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fail(render.visible(render.reason(None, error)))
+        fail(explain(error, None))
 
 
 def tune_openblas() -> None:

@@ -6,18 +6,22 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import render
-from ..errors import Pyrnn2Hdf5Error, TargetConflictError, TargetExistsError
+from ..conversion.outcome import Options
+from ..errors import ReaderError, TargetConflictError, TargetExistsError
+from ..limits import Limits
+from ..records import outcome_record
+from ..text import visible
 from .common import (
     Exit,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
+    explain,
     fail,
     finite,
     print_json,
@@ -27,9 +31,11 @@ from .common import (
     unwritable_is_told,
 )
 from .progress import progress
+from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
 
 if TYPE_CHECKING:
-    from ..archive import Job, Outcome
+    from ..batch.runner import Job
+    from ..conversion.outcome import Outcome
 
 
 def convert(
@@ -87,22 +93,13 @@ def convert(
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
     are searched for models by content. A result that is up to date is left alone.
     """
-    from ..source import Limits
-
-    options: dict[str, Any] = {
-        "force": force,
-        "verify": not no_verify,
-        "float64": float64,
-        "compress": compress,
-        "limits": Limits(max_size, max_memory, max_seconds),
-        "ignore_checksum": ignore_checksum,
-        "keep_failed": keep_failed,
-    }
     if report and report.suffix.lower() not in (".json", ".jsonl", ".csv", ".xml"):
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
     alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    limits = Limits(max_size, max_memory, max_seconds)
+    options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
     if alone and not (report or dry_run):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
@@ -120,43 +117,46 @@ def _usable_cores() -> int:
 
 
 def _convert_one(
-    source: Path, output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool, verbose: bool
+    source: Path, output: Path | None, options: Options, *, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
-    from ..conversion import blame
-    from ..conversion import convert as convert_file
+    from ..sandbox.bounded import Reader
 
-    try:
-        conversion = convert_file(source, output, **options)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        if as_json:
-            print_json(render.failure_json(source, error) | {"status": blame(error)})
-        fail(f"{render.visible(source)}: {render.visible(render.reason(source, error))}")
-    for warning in conversion.warnings:
-        typer.echo(f"warning: {render.visible(source)}: {render.visible(warning)}", err=True)
+    with Reader() as reader:
+        # It starts while NumPy is imported; that it cannot is told when it is to read.
+        with contextlib.suppress(ReaderError):
+            reader.start()
+        from ..conversion.converter import attempt
+
+        outcome = attempt(source, output, options, reader)
     if as_json:
-        print_json(render.conversion_json(conversion))
-    elif not quiet:
-        typer.echo(render.conversion_line(conversion))
-        for line in render.conversion_details(conversion) if verbose else ():
-            typer.echo(f"  {render.visible(line)}")
+        print_json(outcome_record(outcome))
+    conversion = outcome.conversion
+    if conversion is None:
+        fail(f"{visible(source)}: {explain(outcome.error or AssertionError(), source)}")
+    for warning in conversion.warnings:
+        typer.echo(f"warning: {visible(source)}: {visible(warning)}", err=True)
+    if not (as_json or quiet):
+        typer.echo(conversion_line(conversion))
+        for line in conversion_details(conversion) if verbose else ():
+            typer.echo(f"  {visible(line)}")
 
 
 def _convert_many(
-    sources: list[Path], output: Path | None, pattern: str | None, options: dict[str, Any],
+    sources: list[Path], output: Path | None, pattern: str | None, options: Options,
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    from ..archive import convert_all, plan
-    from ..report import write_report
+    from ..batch.reports import write_report
+    from ..batch.runner import convert_all, plan
 
     unlisted: list[OSError] = []
     try:
         jobs = plan(sources, output, pattern, unlisted.append)
     except TargetConflictError as error:
-        fail(render.visible(error))
+        fail(visible(error))
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
     if not jobs:
-        fail(f"{render.visible(sources[0])}: expected pyrnn models, found none")
+        fail(f"{visible(sources[0])}: expected pyrnn models, found none")
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)
@@ -168,29 +168,28 @@ def _convert_many(
     shown = 0
     try:
         with (
-            contextlib.closing(convert_all(jobs, workers, timeout, **options)) as finished,
+            contextlib.closing(convert_all(jobs, workers, timeout, options)) as finished,
             progress(len(jobs), hidden=as_json or quiet) as (advance, say),
         ):
             for outcome in finished:
-                done[order[outcome.job.source]] = outcome
+                done[order[outcome.source]] = outcome
                 advance(outcome)
                 if as_json:
-                    print_json(outcome.record)
+                    print_json(outcome_record(outcome))
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    say(_line(done[shown].record))
+                    say(outcome_line(done[shown]))
                     shown += 1
     finally:
         # Also after an interrupt: what was done is told, first to the report, for stdout may be gone.
         outcomes = [done[number] for number in sorted(done)]
-        records = [outcome.record for outcome in outcomes]
         try:
             if report:
                 with unwritable_is_told():
-                    write_report(report, records)
+                    write_report(report, outcomes)
         finally:
             if not as_json and not quiet:
-                typer.echo("\n".join(render.summary_table(records, len(jobs), time.perf_counter() - start)))
+                typer.echo("\n".join(summary_lines(outcomes, len(jobs), time.perf_counter() - start)))
             _tell(outcomes)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
@@ -199,37 +198,25 @@ def _convert_many(
 def _tell(outcomes: list[Outcome]) -> None:
     """What went wrong, and what is to be known of what went well."""
     for outcome in outcomes:
-        source = render.visible(outcome.job.source)
-        if outcome.bad:
-            typer.echo(f"{outcome.status}: {source}: {render.visible(outcome.record['error']['message'])}", err=True)
-        for warning in outcome.record.get("warnings", ()):
-            typer.echo(f"warning: {source}: {render.visible(warning)}", err=True)
+        source = visible(outcome.source)
+        if outcome.error is not None:
+            typer.echo(f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}", err=True)
+        for warning in outcome.conversion.warnings if outcome.conversion else ():
+            typer.echo(f"warning: {source}: {visible(warning)}", err=True)
 
 
-def _foresee(job: Job, options: dict[str, Any], *, as_json: bool) -> bool:
+def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:
     """Say what would become of a job; returns whether it would have a result."""
-    from ..conversion import foresee
+    from ..conversion.converter import foresee
 
-    shared = {name: options[name] for name in ("force", "float64", "compress", "limits")}
-    problem = None
-    try:
-        status = foresee(job.source, job.target, **shared)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        status, problem = "target exists" if isinstance(error, TargetExistsError) else "would fail", error
+    outcome = foresee(job.source, job.target, options)
+    status = outcome.status
+    if outcome.error is not None:
+        status = "target exists" if isinstance(outcome.error, TargetExistsError) else "would fail"
     if as_json:
-        head = {} if problem is None else render.failure_json(job.source, problem)
-        print_json(head | {"source": str(job.source), "target": str(job.target), "status": status})
+        print_json(outcome_record(outcome, status))
     else:
-        typer.echo(f"{status}: {render.visible(job.source)} -> {render.visible(job.target)}")
-    if problem is not None:
-        tell(job.source, problem)
-    return problem is None
-
-
-def _line(record: dict[str, Any]) -> str:
-    line = f"{record['status']}: {render.visible(record['source'])}"
-    if record["status"] in ("converted", "duplicate"):
-        line += f" -> {render.visible(record['target'])}"
-    if record["status"] == "duplicate":
-        line += f" (has the content of {render.visible(record['duplicate_of'])})"
-    return line
+        typer.echo(f"{status}: {visible(job.source)} -> {visible(job.target)}")
+    if outcome.error is not None:
+        tell(job.source, outcome.error)
+    return not outcome.bad

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .. import render, render_ocr
-from .common import Exit, ModelDir, fail, print_json, tell
+from ..records import model_record
+from ..text import format_size, visible
+from .common import Exit, ModelDir, explain, fail, print_json, tell
+from .text_output import format_count
 
 if TYPE_CHECKING:
-    from ..model_dir import Entry
+    from ..conversion.model_directory import Entry
 
 models = typer.Typer(help="List the model directory, or clean it.")
 
@@ -31,9 +35,9 @@ def _list(
     entries = _entries(model_dir)
     if as_json:
         for entry in entries:
-            print_json(render_ocr.model_json(entry))
+            print_json(model_record(entry))
     elif entries:
-        typer.echo("\n".join(render_ocr.model_lines(entries)))
+        typer.echo("\n".join(model_lines(entries)))
 
 
 @models.command()
@@ -54,7 +58,7 @@ def clean(
         typer.echo("nothing is stale", err=True)
         return
     if not yes:
-        typer.echo("\n".join(render_ocr.model_lines(stale)), err=True)
+        typer.echo("\n".join(model_lines(stale)), err=True)
         typer.confirm(f"Remove {len(stale)} of these?" if len(stale) > 1 else "Remove it?", abort=True, err=True)
     removed = [_remove(entry.path) for entry in stale]
     if not all(removed):
@@ -67,14 +71,43 @@ def _remove(path: Path) -> bool:
     except OSError as error:
         tell(path, error)
         return False
-    typer.echo(f"removed {render.visible(path)}")
+    typer.echo(f"removed {visible(path)}")
     return True
 
 
 def _entries(model_dir: Path | None) -> list[Entry]:
-    from ..model_dir import list_models, model_directory
+    from ..conversion.model_directory import list_models, model_directory
 
     try:
         return list_models(model_directory(model_dir))
     except OSError as error:
-        fail(render.visible(render.reason(None, error)))
+        fail(explain(error, None))
+
+
+def model_lines(entries: Sequence[Entry]) -> list[str]:
+    """A line a model, in columns: name, source, size, age, and what there is to say about it."""
+    rows = [
+        (
+            visible(entry.path.name),
+            visible(entry.source.name) if entry.source else UNSOURCED[entry.kind],
+            format_size(entry.size),
+            _age(entry),
+            f"stale: {visible(entry.stale)}" if entry.stale else "",
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _age(entry: Entry) -> str:
+    days = int((time.time() - entry.modified) // 86400)
+    return "today" if days < 1 else f"{format_count(days, 'day')} old"
+
+
+UNSOURCED: Final = {
+    "other": "(not by pyrnn2hdf5)",
+    "pyrnn": "(a pyrnn)",
+    "unreadable": "(unreadable)",
+    "leftover": "(unfinished)",
+}

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import render, render_ocr
-from ..errors import InvalidModelError, MissingExtraError, Pyrnn2Hdf5Error, TargetConflictError
-from ..names import refuse_shared_targets, text_target
+from ..errors import FAILURES, InvalidModelError, TargetConflictError, missing_extra
+from ..files.paths import refuse_shared_targets, text_target
+from ..records import evaluation_record, failure_record, recognition_record
+from ..text import visible
 from .common import (
     Exit,
     MaxMemory,
@@ -20,19 +21,22 @@ from .common import (
     MaxSize,
     ModelDir,
     as_path,
+    explain,
     fail,
     finite,
     print_json,
     tell,
     tell_unlisted,
 )
+from .text_output import evaluation_lines, text_line
 
 if TYPE_CHECKING:
-    from ..find import ImageFile
-    from ..model import Model
-    from ..recognition import Failure, Recognition
-    from ..source import Limits
-    from ..store import Found
+    from ..batch.discovery import ImageFile
+    from ..conversion.model_lookup import Found
+    from ..errors import Failure
+    from ..limits import Limits
+    from ..model.model import Model
+    from ..ocr.recognition import Recognition
 
 
 def ocr(
@@ -82,8 +86,8 @@ def ocr(
     Prints a line an image: its path, a tab, its text; the text alone for a single image. A pyrnn
     model is converted on first use, verified, and kept in the model directory that kraken uses.
     """
-    from ..recognition import recognize_each
-    from ..source import Limits
+    from ..limits import Limits
+    from ..ocr.recognition import recognize_each
 
     if not (model and all(images)):
         raise typer.BadParameter("expected a name, got nothing", param_hint="IMAGE" if model else "--model")
@@ -109,7 +113,7 @@ def ocr(
         for path, target, result in zip(paths, targets, results, strict=True):
             failed |= not _take(path, target, result, compared, show)
     except InvalidModelError as error:
-        fail(f"{render.visible(model)}: {render.visible(error)}")
+        fail(f"{visible(model)}: {visible(error)}")
     if compared is not None:
         _evaluate(compared, as_json=as_json)
     if failed:
@@ -120,12 +124,12 @@ def _need_extra(*packages: tuple[str, str]) -> None:
     # Told before a model is converted for nothing.
     for module, package in packages:
         if importlib.util.find_spec(module) is None:
-            fail(str(MissingExtraError(package)))
+            fail(str(missing_extra(package)))
 
 
 def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
     """The images, each once, and whether an argument means none."""
-    from ..find import image_files
+    from ..batch.discovery import image_files
 
     found: dict[Path, ImageFile] = {}
     failed = False
@@ -139,7 +143,7 @@ def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
             unlisted.append(error)
         failed |= tell_unlisted(unlisted) or not images
         if not (images or unlisted):
-            typer.echo(f"error: {render.visible(argument)}: expected line images, found none", err=True)
+            typer.echo(f"error: {visible(argument)}: expected line images, found none", err=True)
         for image in images:
             found.setdefault(image.path, image)
     return list(found.values()), failed
@@ -151,7 +155,7 @@ def _targets(images: list[ImageFile], output: Path | None, suffix: str) -> list[
     try:
         refuse_shared_targets(zip((image.path for image in images), targets, strict=True))
     except TargetConflictError as error:
-        fail(render.visible(error))
+        fail(visible(error))
     # ocropy's own habit is to overwrite texts; a truth may be the work of weeks.
     truths = [target for target in targets if target.name.endswith(".gt.txt") and os.path.exists(target)]  # noqa: PTH110
     _keep(targets, [*(image.path for image in images), *truths], "an image or a truth")
@@ -163,29 +167,29 @@ def _keep(targets: Iterable[Path | None], inputs: Iterable[Path | None], what: s
     needed = {os.path.realpath(path) for path in inputs if path}
     for target in targets:
         if target and os.path.realpath(target) in needed:
-            fail(f"{render.visible(target)}: expected a text file to write, got {what}")
+            fail(f"{visible(target)}: expected a text file to write, got {what}")
 
 
 def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Found:
-    from ..store import find_model
+    from ..conversion.model_lookup import find_model
 
     try:
         found = find_model(name, autoconvert=autoconversion, model_dir=model_dir, limits=limits)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        fail(f"{render.visible(name)}: {render.visible(render.reason(name, error))}")
+    except FAILURES as error:
+        fail(f"{visible(name)}: {explain(error, name)}")
     for warning in found.warnings:
-        typer.echo(f"warning: {render.visible(name)}: {render.visible(warning)}", err=True)
+        typer.echo(f"warning: {visible(name)}: {visible(warning)}", err=True)
     if found.converted and not quiet:
-        typer.echo(f"{render.visible(name)}: converted, verified and stored as {render.visible(found.path)}", err=True)
+        typer.echo(f"{visible(name)}: converted, verified and stored as {visible(found.path)}", err=True)
     return found
 
 
 def _warn_of_normalizer(name: str, model: Model) -> None:
-    from ..lines import normalizer_warning
+    from ..ocr.line_normalization import normalizer_warning
 
     warning = normalizer_warning(model.line_normalizer, model.Ni)
     if warning:
-        typer.echo(f"warning: {render.visible(name)}: {render.visible(warning)}", err=True)
+        typer.echo(f"warning: {visible(name)}: {visible(warning)}", err=True)
 
 
 def _take(
@@ -196,8 +200,7 @@ def _take(
     show: Callable[[Path, Recognition], None],
 ) -> bool:
     """Keep and show what was read in one image, or tell why nothing was; returns whether all went well."""
-    from ..images import read_truth
-    from ..recognition import FAILURES
+    from ..ocr.images import read_truth
 
     try:
         if isinstance(result, FAILURES):
@@ -206,11 +209,11 @@ def _take(
             _write(target, result.text)
     except FAILURES as error:
         if show is _show_json:
-            print_json(render.failure_json(path, error, "image"))
+            print_json(failure_record(path, error, "image"))
         tell(path, error)
         return False
     for warning in result.warnings:
-        typer.echo(f"warning: {render.visible(path)}: {render.visible(warning)}", err=True)
+        typer.echo(f"warning: {visible(path)}: {visible(warning)}", err=True)
     show(path, result)
     if compared is None:
         return True
@@ -227,7 +230,7 @@ def _take(
 
 def _write(target: Path, text: str) -> None:
     """The text as it is, whatever its labels are, and a newline. A lone surrogate, no text at all, is spelled out."""
-    from ..atomic import new_file
+    from ..files.atomic import new_file
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with new_file(target, force=True) as temporary:
@@ -235,25 +238,25 @@ def _write(target: Path, text: str) -> None:
 
 
 def _show_json(path: Path, result: Recognition) -> None:
-    print_json(render_ocr.recognition_json(path, result))
+    print_json(recognition_record(path, result))
 
 
 def _show_line(path: Path, result: Recognition) -> None:
-    typer.echo(f"{render.visible(path)}\t{render_ocr.text_line(result.text)}")
+    typer.echo(f"{visible(path)}\t{text_line(result.text)}")
 
 
 def _show_text(_: Path, result: Recognition) -> None:
-    typer.echo(render_ocr.text_line(result.text))
+    typer.echo(text_line(result.text))
 
 
 def _evaluate(compared: list[tuple[Path, str, str]], *, as_json: bool) -> None:
-    from ..recognition import evaluate
+    from ..ocr.evaluation import evaluate
 
     if not compared:
         fail("expected NAME.gt.txt beside the images, found none")
     images, read, truth = zip(*compared, strict=True)
     evaluation = evaluate(read, truth)
     if as_json:
-        print_json(render_ocr.evaluation_json(evaluation, images))
+        print_json(evaluation_record(evaluation, images))
     else:
-        typer.echo("\n".join(render_ocr.evaluation_lines(evaluation, images)))
+        typer.echo("\n".join(evaluation_lines(evaluation, images)))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .. import render
+from ..text import visible
 
 if TYPE_CHECKING:
-    from ..archive import Outcome
+    from ..conversion.outcome import Outcome
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def progress(total: int, *, hidden: bool) -> Iterator[tuple[Callable[[Outcome], 
         def advance(outcome: Outcome) -> None:
             nonlocal bad
             bad += outcome.bad
-            name = Text(render.visible(outcome.job.source.name, 40)).markup
+            name = Text(visible(outcome.source.name, 40)).markup
             done = bar.tasks[0].completed + 1
             rate = f"{done / (time.perf_counter() - start):.1f}/s, {bad} failed"
             bar.update(task, advance=1, rate=rate, model=name)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .. import render
-from ..errors import Pyrnn2Hdf5Error
+from ..errors import FAILURES
+from ..records import facts_record, failure_record
+from ..text import visible
 from .common import (
     Exit,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
+    explain,
     print_json,
     refuse_overwriting,
     tell_unlisted,
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from ..facts import Facts
-    from ..find import Unlisted
-    from ..source import Limits
+    from ..batch.discovery import Unlisted
+    from ..limits import Limits
+    from ..show.facts import Facts
 
 
 def show(
@@ -57,9 +59,9 @@ def show(
 
     Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
     """
-    from .. import listing
-    from ..page import page
-    from ..source import Limits
+    from ..limits import Limits
+    from ..show import tables as listing
+    from ..show.page import page
 
     if codec and list_globals:
         raise typer.BadParameter("expected one of --codec and --globals", param_hint="--codec")
@@ -82,7 +84,7 @@ def show(
         # Of a folder that cannot be searched that is told already.
         if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
             failed = True
-            typer.echo(f"error: {render.visible(path)}: expected models, found none", err=True)
+            typer.echo(f"error: {visible(path)}: expected models, found none", err=True)
         in_table = bool(files) and files != [path] and view is page
         names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
         longest = listing.longest(names)
@@ -93,9 +95,7 @@ def show(
             problem = found if isinstance(found, Exception) else found.problem
             failed = failed or problem is not None
             if as_json:
-                print_json(
-                    render.failure_json(file, found) if isinstance(found, Exception) else render.facts_json(found)
-                )
+                print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
             if in_table:
                 say(listing.row(name, found, longest))
                 continue
@@ -114,17 +114,17 @@ def _files(path: Path, unlisted: Unlisted) -> list[Path]:
     # A name too long for the system, or one in a place that is closed, is told when it is read.
     if not os.path.isdir(path):  # noqa: PTH112
         return [path]
-    from ..find import model_files
+    from ..batch.discovery import model_files
 
     return model_files(path, unlisted)
 
 
 def _facts(file: Path, limits: Limits) -> Facts | Exception:
-    from ..show import facts
+    from ..show.inspection import facts
 
     try:
         return facts(file, limits=limits)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+    except FAILURES as error:
         return error
 
 
@@ -150,17 +150,17 @@ def _print(console: Console, shown: RenderableType) -> None:
 def _red(file: Path, problem: Exception) -> Text:
     from rich.text import Text
 
-    return Text(f"error: {render.visible(file)}: {render.visible(render.reason(file, problem))}", "red")
+    return Text(f"error: {visible(file)}: {explain(problem, file)}", "red")
 
 
 def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, paths: list[Path]) -> None:
     """Pictures of what was shown, if anything was."""
     if not pages or not (svg or html):
         return
-    from .. import picture
-    from ..atomic import new_file
+    from ..files.atomic import new_file
+    from ..show import export as picture
 
-    title = ", ".join(render.visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    title = ", ".join(visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     for target, draw in ((svg, picture.svg), (html, picture.html)):
         if target:
             with unwritable_is_told(), new_file(target, force=True) as temporary:

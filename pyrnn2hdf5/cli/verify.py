@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import render
-from ..errors import Pyrnn2Hdf5Error
+from ..errors import FAILURES
+from ..records import failure_record, verdict_record
+from ..text import visible
 from .common import (
     Exit,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
+    explain,
     fail,
     finite,
     print_json,
@@ -26,10 +28,11 @@ from .common import (
     tell_unlisted,
     unwritable_is_told,
 )
+from .text_output import verdict_lines, verdict_reason
 
 if TYPE_CHECKING:
-    from ..find import Pair
-    from ..junit import Case
+    from ..batch.discovery import Pair
+    from ..batch.reports import Case
 
 
 def verify(
@@ -64,8 +67,8 @@ def verify(
     Either file may be pyrnn or HDF5. Of folders, every pyrnn file is compared with the HDF5 file
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
-    from ..find import Pair, pairs
-    from ..source import Limits
+    from ..batch.discovery import Pair, pairs
+    from ..limits import Limits
 
     folders = list(itertools.takewhile(os.path.isdir, paths[:2]))
     models, more = (folders, paths[len(folders) :]) if folders else (paths[:2], paths[2:])
@@ -79,17 +82,17 @@ def verify(
     if folders:
         found, unpaired = pairs(folders[0], folders[-1], unlisted.append)
         for path in unpaired:
-            typer.echo(f"warning: {render.visible(path)}: belongs to no source, not verified", err=True)
+            typer.echo(f"warning: {visible(path)}: belongs to no source, not verified", err=True)
     failed = tell_unlisted(unlisted)
     if not found:
-        fail(f"{render.visible(folders[0])}: expected pyrnn models, found none")
+        fail(f"{visible(folders[0])}: expected pyrnn models, found none")
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
     options = {"images": images, "tolerance": tolerance, "limits": Limits(max_size, max_memory, max_seconds)}
     cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
-        from ..atomic import new_file
-        from ..junit import junit as as_junit
+        from ..batch.reports import junit as as_junit
+        from ..files.atomic import new_file
 
         with unwritable_is_told(), new_file(junit, force=True) as temporary:
             temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
@@ -98,39 +101,39 @@ def verify(
 
 
 def _images(patterns: list[str]) -> list[Path]:
-    from ..find import image_files
+    from ..batch.discovery import image_files
 
     found: list[Path] = []
     for pattern in patterns:
         images = [image.path for image in image_files(pattern) if os.path.isfile(image.path)]  # noqa: PTH113
         if not images:
-            raise typer.BadParameter(f"expected line images, {render.visible(pattern)} is none", param_hint="--lines")
+            raise typer.BadParameter(f"expected line images, {visible(pattern)} is none", param_hint="--lines")
         found.extend(images)
     return found
 
 
 def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: bool) -> Case:
-    from ..junit import Case
-    from ..verification import verify as verify_files
+    from ..batch.reports import Case
+    from ..verification.comparison import verify as verify_files
 
     start = time.perf_counter()
     try:
         if pair.result is None:
             raise FileNotFoundError(errno.ENOENT, "no result found for it", str(pair.source))
         verification = verify_files(pair.source, pair.result, **options)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+    except FAILURES as error:
         blamed = getattr(error, "path", None) or pair.source
-        message = render.reason(blamed, error)
+        message = explain(error, blamed)
         if as_json:
-            print_json(render.failure_json(pair.source, error) | {"result": pair.result and str(pair.result)})
-        typer.echo(f"error: {render.visible(blamed)}: {render.visible(message)}", err=True)
+            print_json(failure_record(pair.source, error) | {"result": pair.result and str(pair.result)})
+        typer.echo(f"error: {visible(blamed)}: {message}", err=True)
         _annotate(blamed, message)
         return Case(str(pair.source), time.perf_counter() - start, error=message)
     if as_json:
-        print_json(render.verdict_json(pair.source, pair.result, verification))
+        print_json(verdict_record(pair.source, pair.result, verification))
     elif not (quiet and verification.ok):
-        typer.echo("\n".join(render.verdict_lines(pair.source, pair.result, verification)))
-    failure = None if verification.ok else render.verdict_reason(verification)
+        typer.echo("\n".join(verdict_lines(pair.source, pair.result, verification)))
+    failure = None if verification.ok else verdict_reason(verification)
     if failure:
         _annotate(pair.result, failure)
     return Case(str(pair.source), time.perf_counter() - start, failure=failure)
@@ -139,6 +142,6 @@ def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: b
 def _annotate(path: Path, message: str) -> None:
     """Show a failure in the place where GitHub shows those of a workflow."""
     if os.environ.get("GITHUB_ACTIONS"):
-        text = render.visible(message).replace("%", "%25")
-        name = render.visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+        text = visible(message).replace("%", "%25")
+        name = visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
         typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}", err=True)

@@ -17,9 +17,9 @@ tune_openblas()
 
 import numpy as np  # noqa: E402
 
-from pyrnn2hdf5.lines import prepare_line  # noqa: E402
-from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
-from pyrnn2hdf5.lstm import forward_batch  # noqa: E402
+from pyrnn2hdf5.load import load_file, load_hdf5
+from pyrnn2hdf5.model.lstm import forward_batch
+from pyrnn2hdf5.ocr.line_normalization import prepare_line
 
 
 def best(work: Callable[[], object], rounds: int) -> float:

@@ -6,11 +6,13 @@ import random
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import hdf5, load, wire
-from pyrnn2hdf5.plain_hdf5 import NotPlainError
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.source import Limits
-from pyrnn2hdf5.stored import restore, store
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.hdf5.layout import restore, store
+from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+from pyrnn2hdf5.sandbox import messages as wire
 
 from ..conftest import MODELS
 from .loop import cut, flip, fuzz, number, repeat

@@ -8,10 +8,13 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import hdf5, load, pyrnn, render
-from pyrnn2hdf5.remarks import remarks
-from pyrnn2hdf5.source import Limits
-from pyrnn2hdf5.stored import restore, store
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.hdf5.layout import restore, store
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.model.compatibility import remarks
+from pyrnn2hdf5.pyrnn import reader as pyrnn
 
 from ..conftest import MODELS
 from ..pickles import Dialect, dump, recognizer

@@ -20,9 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import child, sandbox
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.source import Limits
+from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.sandbox import bounded as sandbox
+from pyrnn2hdf5.sandbox import process as child
 
 from ..conftest import ROOT
 

@@ -15,8 +15,8 @@ import pytest
 
 from pyrnn2hdf5.errors import CorruptPickleError, UnsafePickleError
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.unpickle import unpickle
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+from pyrnn2hdf5.pyrnn.unpickler import unpickle
 
 from ..pickles import Dialect, Name, Raw, dump, recognizer
 from .bounds import here, refused

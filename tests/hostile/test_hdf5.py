@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import LAYOUT, store
+from pyrnn2hdf5.hdf5.plain_reader import NotPlainError, parse
+from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.load import load_hdf5, read_plain, read_source, read_stored
 from pyrnn2hdf5.load import read_by_library as read
-from pyrnn2hdf5.model import LineNormalizer
-from pyrnn2hdf5.plain_hdf5 import NotPlainError, parse
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.sandbox import bounded
-from pyrnn2hdf5.source import Limits
-from pyrnn2hdf5.stored import LAYOUT, store
-from pyrnn2hdf5.wire import encode
+from pyrnn2hdf5.model.model import LineNormalizer
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+from pyrnn2hdf5.sandbox.bounded import bounded
+from pyrnn2hdf5.sandbox.messages import encode
 
 from ..conftest import MODELS
 from ..test_hdf5 import ODD_FILES, random_model

@@ -11,10 +11,11 @@ from pathlib import Path
 import h5py
 import pytest
 
-from pyrnn2hdf5 import hdf5, render
+from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.stored import store
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer
 from .bounds import Done, here, hold_promise, measured

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5 import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model import Model, arrays_of
-from pyrnn2hdf5.pyrnn import load_pyrnn
-from pyrnn2hdf5.stored import store
+from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS
 from ..pickles import Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer

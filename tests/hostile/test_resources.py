@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyrnn2hdf5.limits import MAX_WEIGHTS
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model import MAX_WEIGHTS
 
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer
 from ..test_sandbox import BLOCK, MONSTERS

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pyrnn2hdf5 import pyrnn
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5 import to_bytes
-from pyrnn2hdf5.model import arrays_of
-from pyrnn2hdf5.source import DEFAULT_LIMITS
-from pyrnn2hdf5.stored import store
-from pyrnn2hdf5.unpickle import ALLOWED, unpickle
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import store
+from pyrnn2hdf5.limits import DEFAULT_LIMITS
+from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.pyrnn import reader as pyrnn
+from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 
 from ..conftest import MODELS
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer

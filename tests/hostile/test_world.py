@@ -19,7 +19,7 @@ import pytest
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.source import open_source
+from pyrnn2hdf5.pyrnn.stream import open_source
 
 from ..conftest import MODELS, ROOT
 from ..pickles import dump, recognizer

@@ -1,0 +1,148 @@
+"""Which files of a folder are models, and which result belongs to which source."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+from ..files.paths import default_target, sha256_of
+from ..load import is_hdf5, recorded_source
+from ..pyrnn.stream import is_pyrnn
+
+Unlisted = Callable[[OSError], object]
+"""What is told of a place below a folder that cannot be searched; the search goes on."""
+
+PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
+IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
+
+
+def tell_by_raising(error: OSError) -> NoReturn:
+    """The `Unlisted` of who wants all or nothing."""
+    raise error
+
+
+class ImageFile(NamedTuple):
+    """A line image, and where it lies below the folder or pattern that was asked for."""
+
+    path: Path
+    relative: Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and the result that belongs to it; None where none was found."""
+
+    source: Path
+    result: Path | None
+
+
+def pyrnn_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The pyrnn files below a folder, in the order of their names.
+
+    They are told by content; a file with a name of theirs counts too, so that a broken one is told.
+    """
+    return [path for path in _files(folder, unlisted) if _is_pyrnn(path)]
+
+
+def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The HDF5 files below a folder, told by content, in the order of their names."""
+    return [path for path in _files(folder, unlisted) if _is_hdf5(path)]
+
+
+def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[ImageFile]:
+    """The line images meant by a file, a folder or a pattern (with `**` for folders), sorted.
+
+    In a folder they are told by name. A file counts as one whatever it is called, even where it does
+    not exist.
+    """
+    path = Path(argument)
+    # A name too long for the system, or one in a place that is closed, is told when it is read.
+    if os.path.isdir(path):  # noqa: PTH112
+        files = (file for file in _files(path, unlisted) if IMAGE_NAME.fullmatch(file.name))
+        return [ImageFile(file, file.relative_to(path)) for file in files]
+    if os.path.exists(path) or not re.search(r"[*?[]", argument):  # noqa: PTH110
+        return [ImageFile(path, Path(path.name))]
+    fixed = Path(*itertools.takewhile(lambda part: not re.search(r"[*?[]", part), path.parts))
+    # A pattern may be absolute, which Path.glob refuses.
+    found = map(Path, sorted(glob.glob(argument, recursive=True)))  # noqa: PTH207
+    return [ImageFile(file, file.relative_to(fixed)) for file in found if file.is_file()]
+
+
+def model_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The files below a folder that are models of either kind, or are named so, in the order of their names."""
+    return [path for path in _files(folder, unlisted) if _is_hdf5(path) or _is_pyrnn(path)]
+
+
+def _is_hdf5(path: Path) -> bool:
+    try:
+        return is_hdf5(path)
+    except OSError:
+        # It cannot be read, which is to be told with its name.
+        return path.suffix == ".hdf5"
+
+
+def _is_pyrnn(path: Path) -> bool:
+    return bool(PYRNN_NAME.search(path.name)) or is_pyrnn(path)
+
+
+def _files(folder: Path, unlisted: Unlisted) -> Iterator[Path]:
+    """Regular files below a folder, sorted; links are followed only to places within it."""
+    root = folder.resolve()
+    for place, folders, names in os.walk(folder, onerror=unlisted):
+        folders.sort()
+        if names and not os.access(place, os.X_OK):
+            unlisted(PermissionError(errno.EACCES, os.strerror(errno.EACCES), place))
+            continue
+        for name in sorted(names):
+            path = Path(place) / name
+            if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root)):
+                yield path
+
+
+def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) -> tuple[list[Pair], list[Path]]:
+    """Pairs of two folders (or of one, given twice), and the results that belong to no source.
+
+    A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
+    none, as kraken writes them, belongs to the source after which it is named.
+    """
+    found = hdf5_files(results, unlisted)
+    recorded = {path: made.sha256 if (made := recorded_source(path)) else None for path in found}
+    by_sha256: dict[str, Path] = {}
+    for path, sha256 in recorded.items():
+        if sha256:
+            by_sha256.setdefault(sha256, path)
+    paired = []
+    sources_of: dict[str, Path] = {}
+    for source in pyrnn_files(sources, unlisted):
+        named = default_target(results / source.relative_to(sources))
+        try:
+            sha256 = sha256_of(source)
+        except OSError:
+            # Told when the pair is looked at.
+            sha256 = ""
+        if recorded.get(named) == sha256:
+            result: Path | None = named
+        else:
+            # A named result of another source is still what a user would take for this one.
+            result = by_sha256.get(sha256) or (named if named in recorded else None)
+        paired.append(Pair(source, result))
+        sources_of.setdefault(sha256, source)
+    used = {pair.result for pair in paired}
+    unpaired = []
+    for path in found:
+        if path in used:
+            continue
+        recorded_sha256 = recorded[path]
+        if recorded_sha256 and recorded_sha256 in sources_of:
+            # A second result of a source is one of its results too.
+            paired.append(Pair(sources_of[recorded_sha256], path))
+        else:
+            unpaired.append(path)
+    return paired, unpaired

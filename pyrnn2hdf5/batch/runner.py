@@ -1,0 +1,154 @@
+"""Many models: plan their targets, convert them in processes, and tell what became of each."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from ..conversion.converter import size_of
+from ..conversion.outcome import Conversion, Options, Outcome
+from ..errors import FAILURES
+from ..files.paths import default_target, place, refuse_shared_targets, sha256_of
+from ..pyrnn.findings import SourceFacts
+from ..sandbox.messages import decode, types_of
+from ..sandbox.process import Ending, Process
+from ..verification.behaviour import Behaviour
+from ..verification.comparison import DataSetCheck, LabelsCheck, Verification
+from .discovery import Unlisted, pyrnn_files, tell_by_raising
+
+PROGRAM: Final = "pyrnn2hdf5.batch.worker"
+MAX_CONVERSIONS: Final = 200
+"""Models that one process converts before a new one takes its place, so that its memory stays flat."""
+
+TYPES: Final = types_of(Outcome, Conversion, SourceFacts, Verification, DataSetCheck, LabelsCheck, Behaviour)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+def plan(
+    sources: Sequence[Path], output: Path | None, pattern: str | None = None, unlisted: Unlisted = tell_by_raising
+) -> list[Job]:
+    """The jobs of files and folders, in the order of the sources.
+
+    Folders are searched for pyrnn files; `pattern` narrows these by name. With `output` the tree of
+    a folder is mirrored there; one file may get it as its name. `unlisted` is told of folders that
+    cannot be searched. Raises `TargetConflictError` where two sources would get one target.
+    """
+    jobs: dict[str, Job] = {}
+    # One file goes where `convert` alone would write it.
+    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    named = output if alone and output and not output.is_dir() else None
+    for source in sources:
+        # A name too long for the system is told with its conversion, not here.
+        if not os.path.isdir(source):  # noqa: PTH112
+            found = [(source, default_target(source.name) if source.name else source)]
+        else:
+            files = (path for path in pyrnn_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
+            found = [(path, default_target(path.relative_to(source))) for path in files]
+        for path, relative in found:
+            target = named or (path.with_name(relative.name) if output is None else output / relative)
+            jobs.setdefault(place(path), Job(path, target))
+    ordered = sorted(jobs.values(), key=lambda job: str(job.source))
+    refuse_shared_targets((job.source, job.target) for job in ordered)
+    return ordered
+
+
+def convert_all(jobs: Sequence[Job], workers: int, seconds: float, options: Options) -> Generator[Outcome, None, None]:
+    """Convert every job, `workers` processes at a time; yields as they finish.
+
+    A process that crashes or takes longer than `seconds` for a model costs only that one.
+    """
+    first = _first_of_equals(jobs, workers)
+    pool = _Pool(seconds, options)
+    with ThreadPoolExecutor(workers) as threads:
+        futures = [threads.submit(pool.convert, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                outcome = future.result()
+                yield replace(outcome, duplicate_of=first.get(outcome.source))
+        finally:
+            for future in futures:
+                future.cancel()
+            pool.stop()
+
+
+class _Pool:
+    """Processes that convert one model after the other, each used by one thread at a time."""
+
+    def __init__(self, seconds: float, options: Options) -> None:
+        self._seconds = seconds
+        self._options = options
+        self._idle: deque[tuple[Process, int]] = deque()
+        self._running: set[Process] = set()
+        self._stopped = False
+
+    def convert(self, job: Job) -> Outcome:
+        """What becomes of a job."""
+        start = time.perf_counter()
+        try:
+            outcome = self._ask(job)
+        except FAILURES as error:
+            outcome = Outcome(job.source, job.target, error=error, source_size=size_of(job.source))
+        return replace(outcome, seconds=round(time.perf_counter() - start, 3))
+
+    def _ask(self, job: Job) -> Outcome:
+        process, done = self._idle.pop() if self._idle else (Process(PROGRAM, environment=os.environ), 0)
+        self._running.add(process)
+        if self._stopped:
+            process.stop()
+        process.send({"source": str(job.source), "target": str(job.target), "options": asdict(self._options)})
+        answer = process.receive(time.monotonic() + self._seconds)
+        if isinstance(answer, Ending):
+            self._running.discard(process)
+            if answer.timed_out:
+                raise TimeoutError(f"expected at most {self._seconds:g} s, took longer")
+            ended = f"ended by {answer.signal_name}" if answer.signal_name else "ended without a result"
+            raise ChildProcessError(ended)
+        if done + 1 < MAX_CONVERSIONS:
+            self._idle.append((process, done + 1))
+        else:
+            self._running.discard(process)
+            process.stop()
+        outcome: Outcome = decode(answer, TYPES)
+        return outcome
+
+    def stop(self) -> None:
+        """End all processes, also those at work."""
+        self._stopped = True
+        for process in list(self._running):
+            process.stop()
+
+
+def _first_of_equals(jobs: Sequence[Job], workers: int) -> dict[Path, Path]:
+    """For sources that have the content of another, the first one of these."""
+    sizes = [size_of(job.source) if os.path.isfile(job.source) else None for job in jobs]  # noqa: PTH113
+    often = {size for size, count in Counter(sizes).items() if count > 1 and size is not None}
+
+    def sha256(job: Job, size: int | None) -> str | None:
+        try:
+            return sha256_of(job.source) if size in often else None
+        except OSError:
+            return None
+
+    # Threads will do: hashing lets go of the interpreter.
+    with ThreadPoolExecutor(workers) as pool:
+        hashed = list(pool.map(sha256, jobs, sizes))
+    first: dict[str, Path] = {}
+    equals = {}
+    for job, found in zip(jobs, hashed, strict=True):
+        if found and first.setdefault(found, job.source) != job.source:
+            equals[job.source] = first[found]
+    return equals

@@ -1,0 +1,197 @@
+"""One pyrnn file becomes one HDF5 file, and what became of it.
+
+What h5py needs (`writer`, `h5py_io`) is imported inside functions: it takes as long as an ordinary
+model takes to be read, and both are done at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FAILURES, Hdf5LayoutError, LoadLimitError, TargetExistsError
+from ..files.paths import default_target, sha256_of, usable_path
+from ..hdf5.layout import KIND, Stored, restore, store
+from ..limits import DEFAULT_LIMITS, Limits
+from ..load import read_stored
+from ..model.compatibility import codec_problems, remarks
+from ..model.model import Model
+from ..pyrnn.reader import read_pyrnn
+from ..pyrnn.stream import open_source
+from ..sandbox.bounded import Reader
+from .outcome import Conversion, Options, Outcome
+
+if TYPE_CHECKING:
+    pass
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    verify: bool = True,
+    float64: bool = False,
+    compress: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    ignore_checksum: bool = False,
+    keep_failed: str | os.PathLike[str] | None = None,
+) -> Conversion:
+    """Convert one pyrnn file to HDF5, verified before it gets its name.
+
+    Parameters
+    ----------
+    source
+        A pyrnn file, plain or packed by gzip, bzip2 or xz.
+    target
+        A file or a folder; by default `default_target(source)`. One that already holds this very conversion
+        is left alone.
+    force
+        Replace a target that is anything else.
+    verify
+        Compare the result with its source, bit for bit and by running both networks.
+    float64
+        Store the weights unrounded.
+    compress
+        Pack the weights with gzip and shuffle.
+    limits
+        What reading the source may take: bytes and seconds.
+    ignore_checksum
+        Accept damage behind a complete pickle, with a warning.
+    keep_failed
+        A folder for results that fail their verification, as evidence.
+
+    Returns
+    -------
+    Conversion
+
+    Raises
+    ------
+    TargetExistsError
+        Where there is another target, and not `force`.
+    VerificationError
+        Where the result is not the model of the source.
+    OSError, Pyrnn2Hdf5Error
+        Whatever `load_pyrnn` raises, and where the target cannot be written.
+
+    On any error no target is written and an existing one is untouched.
+    """
+    kept = usable_path(keep_failed) if keep_failed is not None else None
+    return convert_source(source, target, Options(force, verify, float64, compress, limits, ignore_checksum, kept))
+
+
+def convert_source(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    options: Options,
+    reader: Reader | None = None,
+) -> Conversion:
+    """As `convert`; `reader` is the process to read with, for many sources."""
+    source, path, existing = _look(source, target, options)
+    if existing:
+        return existing
+    model, facts = read_pyrnn(
+        source,
+        limits=options.limits,
+        ignore_checksum=options.ignore_checksum,
+        reader=reader,
+        meanwhile=lambda: importlib.import_module("..writer", __name__),
+    )
+    from .writer import write
+
+    stored = store(model, float64=options.float64, compress=options.compress)
+    verification = write(
+        model, stored, path, force=options.force, verify=options.verify, keep_failed=options.keep_failed
+    )
+    made = _conversion("converted", source, path, stored, model)
+    return replace(made, source_size=facts.size, facts=facts, verification=verification)
+
+
+def attempt(source: Path, target: Path | None, options: Options, reader: Reader | None = None) -> Outcome:
+    """Convert a source, and tell what became of it whatever that is; folders for the target are made."""
+    start = time.perf_counter()
+    outcome = Outcome(source, target or default_target(source), source_size=size_of(source))
+    try:
+        if target is not None and not target.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+        conversion = convert_source(source, target, options, reader)
+        outcome = replace(outcome, target=conversion.target, conversion=conversion)
+    except FAILURES as error:
+        outcome = replace(outcome, error=error)
+    return replace(outcome, seconds=round(time.perf_counter() - start, 3))
+
+
+def foresee(source: Path, target: Path, options: Options) -> Outcome:
+    """What `attempt` would do as far as that can be told without reading the model."""
+    outcome = Outcome(source, target, source_size=size_of(source))
+    try:
+        return replace(outcome, conversion=_look(source, target, options)[2])
+    except FAILURES as error:
+        return replace(outcome, error=error)
+
+
+def size_of(source: Path) -> int | None:
+    """Bytes of a file; None where there is none."""
+    try:
+        return source.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def _look(
+    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, options: Options
+) -> tuple[Path, Path, Conversion | None]:
+    """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
+    source = usable_path(source)
+    with open_source(source):
+        pass  # What is no pyrnn file at all is told before anything is said about a target.
+    path = default_target(source) if target is None else usable_path(target)
+    if target is not None and path.is_dir():
+        path = path / default_target(source).name
+    if path.is_symlink() and not path.exists() and not options.force:
+        raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
+    if path.exists() and not path.is_file():
+        raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
+    if path.exists() and path.samefile(source):
+        raise TargetExistsError("target: expected another file than the source, got the source itself")
+    if not path.exists() or options.force:
+        return source, path, None
+    try:
+        there = read_stored(path, limits=options.limits)
+    except Hdf5LayoutError:
+        there = None
+    except LoadLimitError as error:
+        raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
+    if there is None or there.source is None or there.source.sha256 != sha256_of(source):
+        raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
+    if (there.compressed, there.float64) != (options.compress, options.float64):
+        raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
+    return source, path, _conversion("up to date", source, path, there, restore(there))
+
+
+def _conversion(status: str, source: Path, path: Path, stored: Stored, model: Model) -> Conversion:
+    return Conversion(
+        source=source,
+        target=path,
+        status=status,
+        kind=stored.kind,
+        source_size=source.stat().st_size,
+        source_sha256=stored.source.sha256 if stored.source else "",
+        target_size=path.stat().st_size,
+        target_sha256=sha256_of(path),
+        warnings=_warnings(model, stored),
+    )
+
+
+def _warnings(model: Model, stored: Stored) -> tuple[str, ...]:
+    said = list(remarks(model))
+    if stored.kind != KIND:
+        problems = "; ".join(codec_problems(model.codec))
+        said.append(f"kraken cannot read this codec ({problems}): written as {stored.kind}, which kraken refuses")
+    if stored.permutation:
+        said.append("the codec was not in code point order: classes were reordered, the recognizer is the same")
+    return tuple(said)

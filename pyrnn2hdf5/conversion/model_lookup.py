@@ -1,0 +1,189 @@
+"""Which model a name means: look-up and automatic conversion in the model directory shared with kraken.
+
+kraken looks for `~/.kraken/NAME.hdf5` by base name alone and so takes the wrong model where two
+folders hold the same name. Here a stored file stands in for a named model only where it records the
+SHA-256 of that very file. The newest conversion of a name bears the name that kraken looks for;
+others have a part of the SHA-256 of their source in their names. What kraken or the user put there
+is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from ..errors import InvalidModelError, Pyrnn2Hdf5Error
+from ..files.paths import default_target, sha256_of
+from ..hdf5.layout import KIND, restore, store
+from ..limits import DEFAULT_LIMITS, Limits
+from ..load import is_hdf5, load_file, load_hdf5
+from ..model.model import Model
+from ..text import describe_error
+from .converter import convert
+from .model_directory import list_models, marked_name, model_directory, newness, recorded_source
+
+LEGACY: Final = Path("/usr/local/share/ocropus")
+"""Where OCRopus installed its models."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A model, the file it was read from, whether that was converted just now, and what went wrong.
+
+    `pyrnn` is what that file is a conversion of, where it was found.
+    """
+
+    model: Model
+    path: Path
+    converted: bool = False
+    warnings: tuple[str, ...] = ()
+    pyrnn: Path | None = None
+
+
+def load_any(
+    path: str | os.PathLike[str],
+    autoconvert: bool = True,
+    model_dir: str | os.PathLike[str] | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Model:
+    """Load a model of either format, as kraken does.
+
+    Parameters
+    ----------
+    path
+        A file, or the name of one in the model directory or in `/usr/local/share/ocropus`.
+    autoconvert
+        Convert a pyrnn once, keep its conversion in the model directory, and use that from then on.
+    model_dir
+        The model directory; by default `KRAKEN_HOME`, else `~/.kraken`.
+    limits
+        What reading it may take: bytes and seconds.
+
+    Returns
+    -------
+    Model
+
+    Warns
+    -----
+    UserWarning
+        Where a conversion cannot be stored, or what was found may not be what was meant.
+
+    Raises
+    ------
+    OSError, Pyrnn2Hdf5Error
+        Where the model cannot be read.
+    """
+    found = find_model(path, autoconvert=autoconvert, model_dir=model_dir, limits=limits)
+    for warning in found.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return found.model
+
+
+def find_model(
+    name: str | os.PathLike[str],
+    *,
+    autoconvert: bool = True,
+    model_dir: str | os.PathLike[str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Found:
+    """Find and load the model that `name` means.
+
+    That is the file at the path given, in the model directory, or in `/usr/local/share/ocropus`, the
+    first there is. HDF5 is loaded as it is. With `autoconvert` the stored conversion of a pyrnn
+    stands in for it, made and verified first where there is none; a bare name whose pyrnn is nowhere
+    any more means its stored conversion. A conversion that cannot be stored is a warning.
+
+    Raises `OSError` or a `Pyrnn2Hdf5Error` where the model cannot be read.
+    """
+    name, said = Path(name), []
+    try:
+        folder = model_directory(model_dir)
+    except FileNotFoundError as error:
+        folder = None
+        said = [f"no model directory: {error.strerror}"]
+    places = [name, *([folder / name] if folder else []), LEGACY / name]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        found = _by_name(folder, name.name, limits) if folder and autoconvert and str(name) == name.name else None
+        # Where nothing is found the path as it was given says why: a folder, a pipe, nothing.
+        return found or Found(load_file(name, limits=limits), name)
+    if is_hdf5(path) or not autoconvert:
+        return Found(load_file(path, limits=limits), path)
+    if folder is None:
+        return Found(load_file(path, limits=limits), path, warnings=tuple(said))
+    return replace(_stored(path, folder, limits) or _convert(path, folder, limits), pyrnn=path)
+
+
+def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
+    """The stored conversion of a pyrnn that is not there itself: the newest, or what kraken would take."""
+    entries = [entry for entry in list_models(folder) if entry.source and entry.source.name == name]
+    if entries:
+        newest = max(entries, key=newness)
+        more = len({entry.source.sha256 for entry in entries if entry.source}) - 1
+        said = (f"{more + 1} models of this name are stored, {newest.path.name} is the newest",) if more else ()
+        return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
+    path = folder / default_target(name)
+    if not is_hdf5(path) or recorded_source(path):
+        return None
+    return Found(load_hdf5(path, limits=limits), path, warnings=(f"{path.name} does not record what it was made from",))
+
+
+def _stored(path: Path, folder: Path, limits: Limits) -> Found | None:
+    """The stored conversion of this very file, where there is one that can be read."""
+    sha256 = sha256_of(path)
+    named = folder / default_target(path.name)
+    for place in (named, marked_name(named, sha256)):
+        with contextlib.suppress(Pyrnn2Hdf5Error, OSError):
+            model = load_hdf5(place, limits=limits)
+            if model.source and model.source.sha256 == sha256:
+                return Found(model, place)
+    return None
+
+
+def _convert(path: Path, folder: Path, limits: Limits) -> Found:
+    sha256 = sha256_of(path)
+    named = folder / default_target(path.name)
+    marked = marked_name(named, sha256)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = convert(path, marked, force=True, limits=limits)
+        # A file that kraken would find and refuse keeps the other name.
+        stored = _take_name(marked, named) if made.kind == KIND else marked
+        return Found(load_hdf5(stored, limits=limits), stored, converted=True)
+    except (Pyrnn2Hdf5Error, OSError) as error:
+        # Where the model itself is to blame, that is what is told.
+        model = load_file(path, limits=limits)
+        said = f"the conversion was not stored in {folder}: {describe_error(error)}"
+    try:
+        # What is recognized now and what will be recognized from the stored file are the same.
+        return Found(restore(store(model)), path, warnings=(said,))
+    except InvalidModelError as error:
+        return Found(model, path, warnings=(f"not stored: {error}",))
+
+
+def _take_name(marked: Path, named: Path) -> Path:
+    """Give a conversion the name that kraken looks for, if that is free or taken by one of ours; where it is then."""
+    there = recorded_source(named)
+    if there is None:
+        try:
+            # A link, unlike a rename, fails where the name is taken: what is not ours stays.
+            os.link(marked, named)
+            marked.unlink()
+        except FileExistsError:
+            return marked
+        except OSError:
+            # A file system without hard links.
+            if os.path.lexists(named):
+                return marked
+            marked.rename(named)
+        return named
+    # Another model of that name, or an older version of this one: it stays, under another name.
+    with contextlib.suppress(OSError):
+        os.link(named, marked_name(named, there.sha256))
+    marked.replace(named)
+    return named

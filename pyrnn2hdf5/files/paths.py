@@ -1,0 +1,77 @@
+"""Paths as they are given, what is asked of them before they are opened, and names of results."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from ..errors import InvalidInputError, SourceError, TargetConflictError
+
+CHUNK: Final = 2**16
+
+
+def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
+    """Open a regular file for reading, unbuffered.
+
+    Raises `OSError` where there is none, `SourceError` for anything else: a FIFO would wait for a writer,
+    so what was opened is asked, not what the path was before.
+    """
+    path = usable_path(path)
+    if os.path.isdir(path):  # noqa: PTH112 - Windows opens none, and says something else
+        raise SourceError("expected a file, got a directory")
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise SourceError("expected a file, got a device, pipe or socket")
+    return io.FileIO(handle)
+
+
+def usable_path(path: str | os.PathLike[str]) -> Path:
+    """A path that the system can be asked for. Raises `InvalidInputError` for one with a NUL."""
+    if "\0" in os.fspath(path):
+        raise InvalidInputError("path: expected a name, got one with a NUL")
+    return Path(path)
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file as it lies on disk, in hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+STAGE: Final = re.compile(r"\.(bin|nrm|dew)$")
+"""What ocropy adds to the name of a binarized, grey or dewarped image."""
+
+
+def default_target(source: str | os.PathLike[str]) -> Path:
+    """Where a conversion goes unless told otherwise: kraken drops the last suffix and adds `.hdf5`."""
+    source = Path(source)
+    return source.with_name(source.stem + ".hdf5")
+
+
+def text_target(image: Path, suffix: str) -> Path:
+    """Where the text of a line image goes: `0001.png` and `0001.bin.png` become `0001` and the suffix."""
+    return image.with_name(STAGE.sub("", image.stem) + suffix)
+
+
+def place(path: Path) -> str:
+    """Where a file lies, however its folders are spelled and linked; the file itself may be a link."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
+
+
+def refuse_shared_targets(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Raise `TargetConflictError` where two of these sources would get one target."""
+    taken: dict[str, Path] = {}
+    for source, target in pairs:
+        other = taken.setdefault(place(target), source)
+        if other is not source:
+            raise TargetConflictError(f"{other} and {source}: expected a target for each, both would be {target}")

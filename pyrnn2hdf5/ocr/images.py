@@ -1,0 +1,103 @@
+"""Image files become grey values. The only module that imports Pillow, which the extra `[ocr]` brings."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import InvalidInputError, missing_extra
+from ..model.lstm import Float64
+
+FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
+"""Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
+
+MAX_TRUTH: Final = 2**16
+"""Most bytes of the text of one line."""
+
+MAX_PIXELS: Final = 2**23
+"""Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""
+
+
+def read_image(path: str | os.PathLike[str]) -> Float64:
+    """A line image as grey values (h, w), float64 in 0..1; a colour is the mean of its channels.
+
+    Of several frames the first is read. Raises `OSError` where the system refuses the path,
+    `InvalidInputError` for what is no image of a sane size, `MissingExtraError` without Pillow.
+    """
+    return read_frames(path)[0]
+
+
+def read_frames(path: str | os.PathLike[str]) -> tuple[Float64, int]:
+    """As `read_image`, with the number of frames in the file."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise missing_extra("Pillow") from error
+    path = Path(path)
+    # Looked at before it is opened: opening a FIFO would wait for a writer.
+    if path.exists() and not path.is_file():
+        raise InvalidInputError("expected an image file, got a folder, device or pipe")
+    try:
+        with warnings.catch_warnings():
+            # What Pillow has to say about odd files is no concern of the caller.
+            warnings.simplefilter("ignore")
+            Image.init()
+            # Not every Pillow was built with every format.
+            formats = [name for name in FORMATS if name in Image.OPEN]
+            with Image.open(path, formats=formats) as image:
+                w, h = image.size
+                if w * h > MAX_PIXELS:
+                    raise InvalidInputError(f"image: expected at most {MAX_PIXELS} pixels, got {w} x {h}")
+                return _grey(image), getattr(image, "n_frames", 1)
+    except (InvalidInputError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise InvalidInputError(f"expected an image ({', '.join(FORMATS)}), got something else") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # Pillow raises about any type for a damaged file; all of it means the same here.
+        raise InvalidInputError(f"not a readable image: {error}") from error
+
+
+def _grey(image: Any) -> Float64:
+    from PIL import Image
+
+    if image.mode[0] in "IF":
+        values = np.asarray(image, dtype=np.float64)
+        if not (np.isfinite(values).all() and values.min() >= 0):
+            raise InvalidInputError("image: expected grey values of 0 or more, got others")
+        # Integers are 16 bits wide as a rule. Whatever is brighter than white makes its own white.
+        return values / max(float(values.max()), 1.0 if image.mode == "F" else 65535.0)
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        # What shows through is paper.
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    grey = image.mode in ("1", "L")
+    values = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float64) / 255.0
+    return values if grey else values.mean(axis=2)
+
+
+def read_truth(path: str | os.PathLike[str]) -> str | None:
+    """The text of a line image, from the `.gt.txt` beside it; None where there is none.
+
+    For `a.b.png` that is `a.b.gt.txt` or, as ocropy has it, `a.gt.txt`. Raises `OSError`, or
+    `InvalidInputError` where it is not UTF-8, or too long for a line.
+    """
+    path = Path(path)
+    name = path.name
+    while "." in name[1:]:
+        name = name.rpartition(".")[0]
+        truth = path.with_name(name + ".gt.txt")
+        if truth.is_file():
+            if truth.stat().st_size > MAX_TRUTH:
+                raise InvalidInputError(f"{truth}: expected at most {MAX_TRUTH} bytes, got {truth.stat().st_size}")
+            try:
+                return truth.read_text("utf-8-sig").rstrip("\n")
+            except UnicodeDecodeError as error:
+                raise InvalidInputError(f"{truth.name}: expected UTF-8: {error}") from error
+    return None

@@ -1,0 +1,178 @@
+"""The restricted unpickler: one look-up in one table, and nothing but stubs comes out.
+
+`pickle.Unpickler` in C does the work. Every global goes through `find_class`, which never imports;
+persistent ids, extension codes and out-of-band buffers are refused. Python 2 `str` arrives as bytes.
+"""
+
+# The pickle module is this project's subject; its dangers are what this module takes away.
+
+from __future__ import annotations
+
+import copyreg
+import gc
+import itertools
+import pickle
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, Final, NoReturn
+
+from ..errors import CorruptPickleError, Pyrnn2Hdf5Error, UnsafePickleError
+from .numpy_stubs import ArrayStub, DtypeStub, FromBufferStub, ScalarStub
+from .stubs import (
+    BytesStub,
+    DictStub,
+    EncodeStub,
+    FunctionStub,
+    ListType,
+    NdarrayType,
+    ObjectStub,
+    ObjectType,
+    OrderedDictStub,
+    ReconstructorStub,
+    StubType,
+    ValueStub,
+)
+
+PACKAGES: Final = (
+    *("ocrolib.", "kraken.lib.", "ocrd_cis.ocropy.ocrolib.", "ocropy.ocrolib.", "ocrolib.ocrolib."),
+    *("ocrd_cis.ocropy.", "ocropy.", "ocropy3.ocrolib.", "lstm.", ""),
+)
+"""Where the OCRopus modules have lived; the last is a flat copy beside a script."""
+
+OCROPUS: Final = tuple(package + module for package in PACKAGES for module in ("lstm", "lineest", "codec"))
+"""Every module a class or function of a recognizer may be in; a class is told by its name."""
+
+CLASSES: Final = (
+    *("SeqRecognizer", "Stacked", "Parallel", "Reversed", "LSTM", "Softmax", "Logreg", "MLP"),
+    *("Codec", "CenterNormalizer", "MvNormalizer", "LineestNormalizer"),
+    *("GradientLineGeometry", "TrainedLineGeometry", "LineEstimationModel"),
+)
+
+OTHER_CLASSES: Final = (
+    *(("ocrolib.mlp", "MLP"), ("ocrolib.mlp", "AutoMLP"), ("ocrolib.ngraphs", "NGraphs")),
+    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
+)
+"""What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
+
+VALUES: Final = (
+    *(("collections", "Counter"), ("collections", "deque")),
+    *(("datetime", name) for name in ("datetime", "date", "time", "timedelta")),
+)
+"""Values that forks keep in attributes of their own: known, so that these do not stop a conversion."""
+
+NUMPY_TYPES: Final = (
+    *("bool", "bool_"),
+    *(f"{kind}{size}" for kind in ("int", "uint") for size in (8, 16, 32, 64)),
+    *("float16", "float32", "float64"),
+)
+"""Types of numbers by name, as attributes of forks; their values need none of them."""
+
+MAX_NAME: Final = 500
+"""Longest name of a refused global that is told."""
+
+NORMALIZE: Final = re.compile(r"normalize\w{0,40}", re.ASCII)
+"""Functions that normalize a transcription; forks have their own."""
+
+
+def _named(base: type[Any], module: str, name: str) -> StubType:
+    return StubType(name, (base,), {"__slots__": (), "path": f"{module}.{name}"})
+
+
+def _table() -> dict[tuple[str, str], StubType]:
+    table: dict[tuple[str, str], StubType] = {}
+    for module, name in (*itertools.product(OCROPUS, CLASSES), *OTHER_CLASSES):
+        table[module, name] = _named(ObjectStub, module, name)
+    for core in ("numpy.core", "numpy._core"):
+        table[f"{core}.multiarray", "_reconstruct"] = ArrayStub
+        table[f"{core}.multiarray", "scalar"] = ScalarStub
+        table[f"{core}.numeric", "_frombuffer"] = FromBufferStub
+    table["numpy", "ndarray"] = NdarrayType
+    table["numpy", "dtype"] = DtypeStub
+    table["_codecs", "encode"] = EncodeStub
+    table["collections", "defaultdict"] = DictStub
+    table["collections", "OrderedDict"] = OrderedDictStub
+    for copy_reg in ("copy_reg", "copyreg"):
+        table[copy_reg, "_reconstructor"] = ReconstructorStub
+    for builtins in ("__builtin__", "builtins"):
+        table[builtins, "list"] = ListType
+        for name in ("dict", "tuple", "int", "long", "float", "str", "unicode", "bool"):
+            table[builtins, name] = _named(FunctionStub, builtins, name)
+        table[builtins, "object"] = ObjectType
+        for name in ("set", "frozenset"):
+            table[builtins, name] = _named(ValueStub, builtins, name)
+        table[builtins, "bytes"] = BytesStub
+        table[builtins, "bytearray"] = BytesStub
+    for module, name in VALUES:
+        table[module, name] = _named(ValueStub, module, name)
+    for name in NUMPY_TYPES:
+        table["numpy", name] = _named(FunctionStub, "numpy", name)
+    return table
+
+
+ALLOWED: Final[Mapping[tuple[str, str], StubType]] = _table()
+"""Every (module, name) a pickle may mention, but for `NORMALIZE`, and the inert type it becomes."""
+
+
+def stub_of(module: str, name: str) -> StubType | None:
+    """What a global becomes: a name in `ALLOWED`, or a function called `NORMALIZE`; None for any other."""
+    stub = ALLOWED.get((module, name))
+    if stub is None and module in OCROPUS and NORMALIZE.fullmatch(name):
+        return _named(FunctionStub, module, name)
+    return stub
+
+
+Note = Callable[[str, str], object]
+"""Is told module and name of every global that is looked up."""
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """An unpickler that knows the globals `stub_of` knows, and no others."""
+
+    def __init__(self, stream: IO[bytes], note: Note) -> None:
+        super().__init__(stream, fix_imports=False, encoding="bytes")
+        self._note = note
+
+    def find_class(self, module: str, name: str) -> StubType:
+        self._note(module, name)
+        stub = stub_of(module, name)
+        if stub is None:
+            raise refused(f"global {module}.{name}"[:MAX_NAME])
+        return stub
+
+    def persistent_load(self, pid: object) -> NoReturn:
+        raise refused("a persistent id")
+
+
+def refused(what: str) -> UnsafePickleError:
+    """The error of a pickle that asks for what no model needs."""
+    return UnsafePickleError(f"refused {what}: not part of an OCRopus line recognizer")
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """No garbage collection: it would walk millions of small tuples again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def unpickle(stream: IO[bytes], note: Note = lambda module, name: None) -> object:
+    """Load the first pickle of a stream as stubs and plain values; `note` is told what it names.
+
+    Raises `UnsafePickleError` for a name outside the table, `CorruptPickleError` for anything else
+    that is wrong with the pickle, `MemoryError`, and what the stream raises.
+    """
+    # An extension code another library has used already would be served from this cache.
+    copyreg.clear_extension_cache()
+    with collector_off():
+        try:
+            return RestrictedUnpickler(stream, note).load()
+        except (Pyrnn2Hdf5Error, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise CorruptPickleError(f"malformed pickle: {error}") from error

@@ -1,0 +1,174 @@
+"""Read a file in a bounded process of its own; only plain facts and arrays come back.
+
+CPython's unpickler can be made to allocate gigabytes by a memo index, to loop for minutes by equal
+hashes, and to crash by deep nesting; the HDF5 library to loop for ever or to allocate gigabytes by
+one changed byte. None of that can be checked beforehand at a bearable price. So every pickle, and
+every HDF5 file that is not plain, is read by a process of its own, which bounds itself (`child`), and
+for which its caller waits no longer than it wants to.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import IO, Any, Final
+
+from ..errors import LoadLimitError, Pyrnn2Hdf5Error, ReaderError
+from ..files.paths import open_regular
+from ..limits import Limits
+from .child import function_of, outcome_of
+from .messages import Types, decode, encode
+from .process import Ending, Process
+
+PROGRAM: Final = "pyrnn2hdf5.sandbox.child"
+
+MAX_READS: Final = 200
+"""Files that one process reads before a new one takes its place, so that its memory stays flat."""
+
+START_SECONDS: Final = 30.0
+"""Longest time an interpreter may take to start."""
+
+Read = str
+"""A function of this package by its name, `module:name`, called as `read(file, limits, tell, **options)`.
+
+It returns what a message can hold; what it tells on the way reaches the caller also where it fails.
+"""
+
+
+@dataclass(eq=False)
+class Reader:
+    """A process that reads files one after the other, started when it is needed.
+
+    A new one takes its place after a file that was refused, so that none affects the next.
+    """
+
+    process: Process | None = None
+    reads: int = 0
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> Process:
+        """The running process. Raises `ReaderError` where none can be started."""
+        if self.process is None:
+            self.process, self.reads = Process(PROGRAM), 0
+        return self.process
+
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        process, self.process = self.process, None
+        if process:
+            process.stop()
+
+
+def bounded(
+    read: Read,
+    path: str | os.PathLike[str],
+    limits: Limits,
+    damaged: type[Pyrnn2Hdf5Error],
+    *,
+    types: Types = {},  # noqa: B006 - never changed
+    reader: Reader | None = None,
+    meanwhile: Callable[[], object] | None = None,
+    hear: Callable[[Any], object] = lambda said: None,
+    **options: Any,
+) -> Any:
+    """Have a file read by `read` in a process of its own, within `limits`; hand back what that returns or raises.
+
+    Parameters
+    ----------
+    damaged
+        The error for a file that crashes the process, or that meets an error nobody thought of.
+    types
+        The types of frozen values that may come back.
+    reader
+        The process to use, for many files; by default one is started for this file alone.
+    meanwhile
+        Called in this process while the other one reads.
+    hear
+        Called with what `read` tells on its way.
+
+    Raises
+    ------
+    OSError, SourceError
+        Where the path is no regular file that can be opened.
+    LoadLimitError
+        Where a limit is met.
+    ReaderError
+        Where no process can be started, and `limits` do not allow to read in this one.
+    """
+    with open_regular(path) as file:
+        if limits.in_process:
+            return _read_here(read, file, limits, damaged, types, hear, meanwhile, options)
+        used = reader or Reader()
+        try:
+            value = _ask(used, read, file, limits, damaged, types, hear, meanwhile, options)
+            used.reads += 1
+        except BaseException:
+            used.stop()
+            raise
+        if reader is None or used.reads >= MAX_READS:
+            used.stop()
+        return value
+
+
+def _ask(
+    used: Reader, read: Read, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
+    hear: Callable[[Any], object], meanwhile: Callable[[], object] | None, options: dict[str, Any],
+) -> Any:  # fmt: skip
+    process = used.start()
+    request = {"read": read, "limits": asdict(limits), "damaged": damaged.__name__}
+    process.send({**request, "options": options}, file)
+    if meanwhile:
+        meanwhile()
+    started = process.receive(time.monotonic() + START_SECONDS)
+    if isinstance(started, Ending):
+        raise ReaderError("the interpreter that should read the file did not start", remedy="in_process")
+    deadline = time.monotonic() + limits.seconds
+    while True:
+        frame = process.receive(deadline)
+        if isinstance(frame, Ending):
+            raise _error_of(frame, limits, damaged)
+        try:
+            ((kind, content),) = decode(frame, types).items()
+        except (ValueError, AttributeError) as error:
+            raise damaged("loading ended without a result: the file is made to crash a reader") from error
+        if kind != "said":
+            return _value_of(kind, content)
+        hear(content)
+
+
+def _error_of(ending: Ending, limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> Pyrnn2Hdf5Error:
+    if ending.timed_out or ending.signal_name == "SIGXCPU":
+        return LoadLimitError(f"time to load: expected at most {limits.seconds:g} s, got more", remedy="seconds")
+    if ending.signal_name:
+        return damaged(f"loading ended by {ending.signal_name}: the file nests too deep or is made to crash a reader")
+    return damaged("loading ended without a result: the file is made to crash a reader")
+
+
+def _read_here(
+    read: Read, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
+    hear: Callable[[Any], object], meanwhile: Callable[[], object] | None, options: dict[str, Any],
+) -> Any:  # fmt: skip
+    """As by another process, without one: what comes back is what a message would hold."""
+
+    def copy(message: object) -> Any:
+        return decode(b"".join(encode(message)), types)
+
+    if meanwhile:
+        meanwhile()
+    work = partial(function_of(read), file, limits, **options)
+    message = copy(outcome_of(work, limits, damaged, lambda message: hear(copy(message)["said"])))
+    return _value_of(*message.popitem())
+
+
+def _value_of(kind: str, content: Any) -> Any:
+    if kind == "raised":
+        raise content
+    return content

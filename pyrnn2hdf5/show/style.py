@@ -1,0 +1,63 @@
+"""A table as wide as there is room for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+
+from .facts import Curve
+
+UNBOUNDED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A table that leaves out its last columns where there is no room, rather than cut off what is in all of them.
+
+    No column may wrap.
+    """
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, unbounded = copy(self.table), options.update_width(UNBOUNDED)
+        while len(table.columns) > 1 and console.measure(table, options=unbounded).maximum > options.max_width:
+            table.columns = table.columns[:-1]
+        yield table
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return console.measure(self.table, options=options)
+
+
+HEADING: Final = "bold"
+
+
+LABEL: Final = "dim"
+
+
+BAD: Final = "red"
+
+
+GRAPH: Final = "cyan"
+
+
+BARS: Final = " ▁▂▃▄▅▆▇█"
+
+
+def rate(curve: Curve, value: float) -> str:
+    """A point of a curve: a rate in per cent, a training error as it is."""
+    return f"{value:.2%}" if curve.kind == "character error rate" else f"{value:.3g}"
+
+
+def bars(values: Sequence[float], top: float) -> str:
+    """A bar a value, up to `top`; whatever is more than nothing is seen."""
+    steps = len(BARS) - 1
+    return "".join(
+        BARS[min(max(round(value / top * steps), 1), steps)] if value > 0 and top else " " for value in values
+    )

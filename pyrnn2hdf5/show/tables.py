@@ -1,0 +1,137 @@
+"""Lists out of the facts about models: a codec, the globals of a pickle, a line a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..text import describe_error, format_size, visible
+from .style import BAD, HEADING, LABEL, rate
+from .unicode_labels import code_points, names, shown
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
+"""Names and widths in cells of what stands between the name of a model and its scripts."""
+
+MAX_CALL: Final = 400
+"""Most characters of the arguments of a call that are shown."""
+
+MIN_SCRIPTS: Final = 8
+MIN_NAME: Final = 16
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=LABEL)
+    for name, is_number in columns:
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    return table
+
+
+def codec_list(facts: Facts) -> RenderableType:
+    """Code, label, code points and names, a line a label."""
+    if facts.codec is None:
+        return Group(_heading(facts), Text("no codec"))
+    table = _table(("code", True), ("label", False), ("code points", False), ("names", False))
+    for code, label in facts.codec.labels:
+        points, said = code_points(label) or "-", names(label) or "(the empty label)"
+        table.add_row(str(code), *(Text(visible(text)) for text in (shown(label), points, said)))
+    return Group(_heading(facts), table)
+
+
+VERDICTS: Final = {"allowed": "allowed", "unknown": "REFUSED, unknown", "dangerous": "REFUSED, DANGEROUS"}
+
+
+def globals_list(facts: Facts) -> RenderableType:
+    """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
+    if facts.file.protocol is None:
+        return Group(_heading(facts), Text("an HDF5 file holds no pickle, so it names no globals"))
+    table = _table(("", False), ("global", False))
+    for name in facts.globals:
+        style = "" if name.allowed else BAD
+        table.add_row(Text(VERDICTS[name.verdict], style), Text(visible(name.path), style))
+        for call in name.calls:
+            table.add_row("", Text(f"  called with ({visible(call, MAX_CALL)})", BAD))
+    more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
+    more += [Text(f"followed up to here: {visible(facts.unfollowed)}", BAD)] if facts.unfollowed else []
+    said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
+    return Group(_heading(facts), table, *more, *said)
+
+
+def _meaning(facts: Facts) -> list[str]:
+    """What the names in a pickle say about it."""
+    unknown = sum(name.verdict == "unknown" for name in facts.globals)
+    dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
+    if not (unknown or dangerous or facts.unlisted_globals):
+        return ["every name belongs to an OCRopus model"]
+    said = []
+    if dangerous:
+        said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
+    if unknown:
+        said.append(f"names of no program known here, as in an unknown fork, harmless in themselves: {unknown}")
+    return said
+
+
+def _heading(facts: Facts) -> Text:
+    return Text(visible(facts.path), HEADING, overflow="fold")
+
+
+def longest(names: Iterable[str]) -> int:
+    """Cells of the longest of the names of models."""
+    return max((cell_len(visible(name)) for name in names), default=0)
+
+
+def header(longest: int) -> RenderableType:
+    """The names of the columns, in a table of models of which the `longest` name has so many cells."""
+    return _Line("model", [name for name, _ in COLUMNS], ["scripts"], longest, LABEL)
+
+
+def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
+    """The line of a model, with a second one for why it cannot be converted or read."""
+    if isinstance(found, Exception):
+        return Group(Text(visible(name)), _reason(describe_error(found, name)))
+    network, training = found.network, found.training
+    curve = training.curve if training else None
+    cells = [
+        "HDF5" if found.file.protocol is None else "pyrnn",
+        format_size(found.file.size),
+        *([str(network.Ni), str(network.Ns), str(network.No)] if network else ["-"] * 3),
+        f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
+        rate(curve, curve.end) if curve else "-",
+    ]
+    line = _Line(name, cells, found.scripts or ["-"], longest)
+    return Group(line, _reason(str(found.problem))) if found.problem else line
+
+
+def _reason(message: str) -> RenderableType:
+    return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of a table, laid out for where it is shown: a terminal and a picture have widths of their own."""
+
+    name: str
+    cells: Sequence[str]
+    scripts: Sequence[str]
+    longest: int
+    style: str = ""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
+        wide = max(MIN_NAME, min(left - MIN_SCRIPTS, self.longest))
+        said, scripts = visible(self.name), ", ".join(self.scripts)
+        # A name too long stands on a line of its own.
+        said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+        figures = "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
+        if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
+            scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
+        yield Text(f"{said}{figures} {scripts}", self.style)

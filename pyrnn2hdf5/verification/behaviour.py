@@ -1,0 +1,176 @@
+"""What two networks do on the same lines, and how far apart rounding may bring them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.random import RandomState
+
+from ..model.lstm import Float64, Network, class_probabilities, hidden_batch
+from ..model.model import Model, arrays_of, network_of
+from ..ocr.evaluation import error_rate
+
+FLOAT32_ROUNDING: Final = 2.0**-24
+"""Rounding to float32 moves a weight by at most this part of itself."""
+
+MARGIN: Final = 64.0
+"""How much more than a seeded perturbation of that size a real rounding may move a probability."""
+
+FLOOR: Final = 1e-12
+"""Rounding of the float64 arithmetic itself."""
+
+VARIES: Final = 1e-3
+"""A hidden unit that moves by more than this over a line takes part in it."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Both networks on the same lines.
+
+    `tolerance` is what float32 rounding explains for this network, or what the caller allows;
+    `texts_equal` is None where either side has no codec; `varying` is the share of hidden units
+    that move over the lines; `error_rates` are the character error rates of source and result where
+    the truth was given.
+    """
+
+    lines: int
+    steps: int
+    largest_difference: float
+    tolerance: float
+    other_best_class: int
+    texts_equal: bool | None
+    varying: float
+    error_rates: tuple[float, float] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the networks do not behave alike; None where they do."""
+        if self.largest_difference <= self.tolerance:
+            return None
+        return (
+            f"expected class probabilities within {self.tolerance:.2g}, "
+            f"got a difference of {self.largest_difference:.2g}, "
+            f"{self.other_best_class} of {self.steps} steps with another best class"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A real line: the network's input (T, Ni), and the text it shows where that is known."""
+
+    xs: Float64
+    truth: str | None = None
+
+
+def compare_behaviour(
+    source: Model, result: Model, *, lines: Sequence[Line] = (), tolerance: float | None = None
+) -> Behaviour | None:
+    """Run both networks over the built-in and the given lines; None where their shapes differ."""
+    a, b = source.network, result.network
+    if (a.forward_lstm.dims, a.softmax.No) != (b.forward_lstm.dims, b.softmax.No):
+        return None
+    inputs = [*built_in_lines(source.Ni), *(line.xs for line in lines)]
+    networks = [a, b] if tolerance is not None else [a, b, perturbed(a)]
+    hidden = hidden_batch(networks, inputs)
+    largest = explained = 0.0
+    other_best_class = 0
+    texts: tuple[list[str], list[str]] = ([], [])
+    # Line by line: the probabilities of all lines at once would take many times a model's memory.
+    for per_network in zip(*hidden, strict=True):
+        x, y, *moved = (class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True))
+        largest = max(largest, _largest_difference(x, y))
+        # What rounding turns into NaN explains nothing.
+        explained = max([explained, *(d for z in moved if math.isfinite(d := _largest_difference(x, z)))])
+        other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
+        if source.codec and result.codec:
+            texts[0].append(source.decode(x))
+            texts[1].append(result.decode(y))
+    error_rates = None
+    known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
+    if known and texts[0]:
+        truth = [text for _, text in known]
+        left, right = ([read[i] for i, _ in known] for read in texts)
+        error_rates = error_rate(left, truth), error_rate(right, truth)
+    varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
+    return Behaviour(
+        lines=len(inputs),
+        steps=sum(map(len, inputs)),
+        largest_difference=largest,
+        tolerance=max(explained * MARGIN, FLOOR) if tolerance is None else tolerance,
+        other_best_class=other_best_class,
+        texts_equal=texts[0] == texts[1] if source.codec and result.codec else None,
+        varying=float(np.mean(np.any(varying, axis=0))),
+        error_rates=error_rates,
+    )
+
+
+def _largest_difference(left: Float64, right: Float64) -> float:
+    """Infinite where only one side is a number: weights near the limits of float64 overflow."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(left - right)
+    difference[np.isnan(left) & np.isnan(right)] = 0.0
+    return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+def perturbed(network: Network) -> Network:
+    """The network with every weight moved by as much as rounding to float32 may, signs seeded."""
+    random = RandomState(SEED)
+    arrays = {}
+    for name, values in sorted(arrays_of(network).items()):
+        signs = random.randint(0, 2, values.shape) * 2.0 - 1.0
+        arrays[name] = values * (1.0 + FLOAT32_ROUNDING * signs)
+    Ni, Ns, _ = network.forward_lstm.dims
+    return network_of(arrays, Ni, Ns, network.softmax.No)
+
+
+SEED: Final = 2013
+LINES: Final = 3
+GLYPHS: Final = 4
+MAX_PEN: Final = 12
+"""Widest stroke in steps, so that lines of the tallest networks stay short."""
+
+PAD: Final = 16
+"""Steps of silence at both ends of a line, as ocropy pads."""
+
+
+def built_in_lines(Ni: int) -> list[Float64]:
+    """Lines of made-up glyphs as a network sees them: float64 (T, Ni) in 0..1, ink is 1.
+
+    Stems, bars, bowls and dots of a pen between baseline and ascender, word gaps, soft edges, and
+    silence at both ends. The same on every machine: `RandomState` promises its stream.
+    """
+    random = RandomState(SEED)
+    return [_line_of_glyphs(random, Ni) for _ in range(LINES)]
+
+
+def _line_of_glyphs(random: RandomState, Ni: int) -> Float64:
+    pen = min(max(2, Ni // 16), MAX_PEN)
+    top, x_height, base, bottom = (round(share * (Ni - 1)) for share in (0.12, 0.35, 0.72, 0.92))
+    columns: list[Float64] = [np.zeros((PAD, Ni))]
+    for _ in range(GLYPHS):
+        width = pen * int(random.randint(2, 6))
+        glyph = np.zeros((width + 2 * pen, Ni))
+        upper = top if random.randint(3) == 0 else x_height
+        lower = bottom if random.randint(5) == 0 else base
+        if random.randint(4):
+            glyph[pen : 2 * pen, upper : lower + 1] = 1.0
+        if random.randint(2):
+            glyph[width : width + pen, x_height : base + 1] = 1.0
+        for row in (x_height, (x_height + base) // 2, base):
+            if random.randint(2):
+                glyph[pen : width + pen, row : row + pen] = 1.0
+        if random.randint(4) == 0:
+            glyph[width // 2 : width // 2 + pen, top : top + pen] = 1.0
+        columns.append(glyph)
+        if random.randint(4) == 0:
+            columns.append(np.zeros((4 * pen, Ni)))
+    columns.append(np.zeros((PAD, Ni)))
+    line = np.concatenate(columns)
+    # Soft edges along the line, as scaling leaves them; the silence stays silent.
+    soft = line.copy()
+    soft[1:-1] = (line[:-2] + 2.0 * line[1:-1] + line[2:]) / 4.0
+    return soft

@@ -1,0 +1,191 @@
+"""Proof that a result is the model of a source: what is stored, what it is called, what it does.
+
+Three layers, from the sharpest to the one a user cares about:
+
+- stored: every data set equals the source's, cast to the coarser of both types, bit for bit;
+- labels: codec, line normalizer and training record are equal where both sides have them;
+- behaviour: both networks run over the same lines and give the same class probabilities.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Pyrnn2Hdf5Error
+from ..hdf5.layout import LAYOUT, DataSet, Stored
+from ..limits import DEFAULT_LIMITS, Limits
+from ..load import load_stored
+from ..model.model import LineNormalizer, Model
+from ..model.shapes import place
+from ..ocr.images import read_image, read_truth
+from ..ocr.line_normalization import normalize_line, prepare_line
+from .behaviour import Behaviour, Line, compare_behaviour
+
+
+@dataclass(frozen=True)
+class DataSetCheck:
+    """One data set compared: `index`, `expected`, `got` are of the first item that differs."""
+
+    name: str
+    label: str
+    shape: tuple[int, ...]
+    dtype: str
+    differing: int = 0
+    largest_difference: float = 0.0
+    index: tuple[int, ...] | None = None
+    expected: float | None = None
+    got: float | None = None
+    expected_shape: tuple[int, ...] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What differs, in words; None where the data set is equal."""
+        if self.expected_shape is not None:
+            return f"{self.label}: expected shape {self.expected_shape}, got {self.shape}"
+        if self.index is None:
+            return None
+        return f"{self.label}: {place(self.index)}: expected {self.expected:.9g}, got {self.got:.9g}"
+
+
+@dataclass(frozen=True)
+class LabelsCheck:
+    """What goes with the weights: number of labels, what both sides have, and what differs in it."""
+
+    count: int
+    compared: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Facts only; `problems` says in words what differs, and is empty for equal models."""
+
+    stored: tuple[DataSetCheck, ...]
+    labels: LabelsCheck
+    behaviour: Behaviour | None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What differs, one sentence each, beginning with its layer."""
+        said = [f"stored: {check.problem}" for check in self.stored if check.problem]
+        said += [f"labels: {problem}" for problem in self.labels.problems]
+        if self.behaviour and self.behaviour.problem:
+            said.append(f"behaviour: {self.behaviour.problem}")
+        return tuple(said)
+
+    @property
+    def ok(self) -> bool:
+        """Whether both are the same model."""
+        return not self.problems
+
+
+def verify(
+    source: str | os.PathLike[str],
+    result: str | os.PathLike[str],
+    *,
+    images: Sequence[str | os.PathLike[str]] = (),
+    tolerance: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Verification:
+    """Compare two model files, pyrnn or HDF5 on either side.
+
+    `images` are line images to run both on besides the built-in lines (extra `[ocr]`), dewarped by
+    the line normalizer of the source; a `*.gt.txt` beside one is its truth. `tolerance` is the
+    largest difference of a class probability; by default what rounding to float32 explains.
+    Raises `OSError` or a `Pyrnn2Hdf5Error` where a model or an image cannot be read.
+    """
+    expected, source_model = _load(source, limits)
+    got, result_model = _load(result, limits)
+    normalizer = source_model.line_normalizer or result_model.line_normalizer
+    lines = [_line(image, normalizer, source_model.Ni) for image in images]
+    return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+
+
+def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
+    try:
+        return load_stored(path, limits=limits)
+    except Pyrnn2Hdf5Error as error:
+        error.path = os.fspath(path)
+        raise
+
+
+def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, Ni: int) -> Line:
+    try:
+        return Line(prepare_line(normalize_line(read_image(image), normalizer, Ni)), read_truth(image))
+    except Pyrnn2Hdf5Error as error:
+        error.path = os.fspath(image)
+        raise
+
+
+def compare(
+    expected: Stored,
+    got: Stored,
+    source: Model,
+    result: Model,
+    *,
+    lines: Sequence[Line] = (),
+    tolerance: float | None = None,
+) -> Verification:
+    """Compare two models: their stored forms, their labels, and what they do on the built-in and more lines."""
+    stored = tuple(compare_data_set(entry, expected.data[entry.name], got.data[entry.name]) for entry in LAYOUT)
+    behaviour = compare_behaviour(source, result, lines=lines, tolerance=tolerance)
+    return Verification(stored, compare_labels(source, result), behaviour)
+
+
+def compare_data_set(entry: DataSet, expected: NDArray[Any], got: NDArray[Any]) -> DataSetCheck:
+    """Compare one data set bit for bit, after casting both to the coarser of their types."""
+    shape, dtype = got.shape, str(got.dtype)
+    if expected.shape != shape:
+        return DataSetCheck(entry.name, entry.label, shape, dtype, got.size, expected_shape=expected.shape)
+    coarser = np.float32 if 4 in (expected.dtype.itemsize, got.dtype.itemsize) else np.float64
+    bits = np.uint32 if coarser is np.float32 else np.uint64
+    with np.errstate(over="ignore", under="ignore"):
+        left = np.ascontiguousarray(expected, coarser)
+        right = np.ascontiguousarray(got, coarser)
+    differs = left.view(bits) != right.view(bits)
+    count = int(np.count_nonzero(differs))
+    if not count:
+        return DataSetCheck(entry.name, entry.label, shape, dtype)
+    index = tuple(int(i) for i in np.unravel_index(int(differs.argmax()), shape))
+    with np.errstate(invalid="ignore"):
+        largest = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
+    return DataSetCheck(
+        entry.name, entry.label, shape, dtype, count, largest, index, float(left[index]), float(right[index])
+    )
+
+
+def compare_labels(source: Model, result: Model) -> LabelsCheck:
+    """Compare codec, line normalizer and training record, the latter two where both sides have one."""
+    compared, problems = ["codec"], []
+    expected, got = source.codec, result.codec
+    if expected is None or got is None:
+        if expected is not got:
+            names = {True: "no codec", False: "a codec"}
+            problems.append(f"expected {names[expected is None]}, got {names[got is None]}")
+    elif len(expected.labels) != len(got.labels):
+        problems.append(f"expected {len(expected.labels)} codes, got {len(got.labels)}")
+    else:
+        differing = [code for code, label in enumerate(expected.labels) if label != got.labels[code]]
+        problems.extend(
+            f"code {code}: expected {expected.labels[code]!r}, got {got.labels[code]!r}" for code in differing[:3]
+        )
+        if len(differing) > 3:
+            problems.append(f"{len(differing) - 3} more labels differ")
+    if source.line_normalizer and result.line_normalizer:
+        compared.append("line normalizer")
+        # In words, for a NaN among the parameters does not equal itself.
+        if repr(source.line_normalizer) != repr(result.line_normalizer):
+            problems.append(f"line normalizer: expected {source.line_normalizer}, got {result.line_normalizer}")
+    if source.training and result.training:
+        compared.append("training record")
+        for name, value in vars(source.training).items():
+            # A training error may be NaN.
+            if not np.array_equal(value, getattr(result.training, name), equal_nan=name == "error"):
+                problems.append(f"training record: {name} differs")
+    return LabelsCheck(0 if expected is None else len(expected.labels), tuple(compared), tuple(problems))
