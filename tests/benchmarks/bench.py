@@ -1,8 +1,8 @@
 """Run by `make bench`: what we take as a ratio to a peer, both in turn in the same run, and how cost grows.
 
-Prints a table, puts it into README.md between its marks, and writes `build/bench.json`. Uses the
-models in ../shared, and the real kraken and ocropy under Python 2.7; without these there is nothing
-to compare with.
+Prints a table, puts it into docs/benchmarks.md and the rows that tell most into README.md, each between
+its marks, and writes `build/bench.json`. Uses the models in ../shared, and the real kraken and ocropy
+under Python 2.7; without these there is nothing to compare with.
 """
 
 from __future__ import annotations
@@ -12,35 +12,34 @@ import gzip
 import json
 import os
 import platform
-import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from ..pickles import Scalar, dump, recognizer
 from .measure import PYTHON27, ROOT, Program, exponent, in_turn, our_library, ours, peer
+from .tables import Goal, Row, long_table, put_between_marks, short_table
 
 REAL = ROOT.parent / "shared" / "real"
 SMALL, HISTORY, BUFFERS = (
     REAL / f"{name}.pyrnn.gz" for name in ("fraktur-jze", "en-default-history", "en-default-buffers")
 )
-MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+HIGHLIGHTS = (
+    "convert and verify fraktur-jze",
+    "convert and verify en-default-history",
+    "show en-default-history",
+    "100 different models, two small kinds, 2 processes, verified",
+    "forward pass, 12 lines in one batch",
+)
+"""Cases that README.md shows."""
 
-
-@dataclass(frozen=True)
-class Row:
-    """One case. `ratio` is ours / peer as the goal has it; of growth, `ratio` is the exponent."""
-
-    case: str
-    ours: str
-    peer: str
-    ratio: float
-    goal: str
+FASTER = "{} times as fast"
+OF_TIME, OF_MEMORY, OF_SIZE = "{} of kraken's time", "{} of kraken's memory", "{} of kraken's size"
 
 
 def seconds(value: float) -> str:
@@ -57,24 +56,30 @@ def conversions(folder: Path) -> Iterator[Row]:
         return peer("convert", source, folder / "kraken.hdf5")
 
     a, b, ratio = in_turn(convert(SMALL).seconds, kraken(SMALL).seconds, 9)
-    yield Row("convert and verify fraktur-jze", seconds(a), f"kraken {seconds(b)}, unverified", ratio, "<= 1")
+    yield Row(
+        "convert and verify fraktur-jze", seconds(a), f"kraken {seconds(b)}, unverified", ratio, OF_TIME, Goal("<=", 1)
+    )
     a, b, ratio = in_turn(kraken(HISTORY).seconds, convert(HISTORY).seconds, 1)
-    yield Row("convert and verify en-default-history", seconds(b), f"kraken {seconds(a)}", ratio, ">= 15 times")
+    case = "convert and verify en-default-history"
+    yield Row(case, seconds(b), f"kraken {seconds(a)}", ratio, FASTER, Goal(">=", 15))
     a, b, ratio = in_turn(peer("load_object", HISTORY).seconds, convert(HISTORY).seconds, 3)
-    yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, ">= 2.5 times")
+    yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, FASTER, Goal(">=", 2.5))
     a, b, ratio = in_turn(convert(HISTORY).megabytes, kraken(HISTORY).megabytes, 1)
-    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, "<= 300 MB")
+    goal = Goal("<=", 300, "MB")
+    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
     a, b, ratio = in_turn(convert(BUFFERS).seconds, kraken(BUFFERS).seconds, 5)
-    yield Row("convert and verify en-default-buffers", seconds(a), f"kraken {seconds(b)}", ratio, "< 1")
+    yield Row("convert and verify en-default-buffers", seconds(a), f"kraken {seconds(b)}", ratio, OF_TIME, Goal("<", 1))
     a, b, ratio = in_turn(convert(BUFFERS).megabytes, kraken(BUFFERS).megabytes, 1)
-    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, "<= 150 MB")
+    goal = Goal("<=", 150, "MB")
+    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
     a, b, ratio = in_turn(peer("load_pyrnn", HISTORY).seconds, ours("show", HISTORY).seconds, 1)
-    yield Row("show en-default-history", seconds(b), f"kraken load_pyrnn {seconds(a)}", ratio, ">= 10 times")
+    yield Row("show en-default-history", seconds(b), f"kraken load_pyrnn {seconds(a)}", ratio, FASTER, Goal(">=", 10))
     plain = ours("convert", "-q", "--force", "--no-verify", SMALL, "-o", folder / "ours.hdf5")
     verify = ours("verify", "-q", SMALL, folder / "ours.hdf5")
     plain.run()
     a, b, ratio = in_turn(verify.seconds, plain.seconds, 5)
-    yield Row("verify fraktur-jze", seconds(a), f"our convert --no-verify {seconds(b)}", ratio, "<= 2")
+    counts = "{} of the time of that"
+    yield Row("verify fraktur-jze", seconds(a), f"our convert --no-verify {seconds(b)}", ratio, counts, Goal("<=", 2))
 
 
 def variants(source: Path, folder: Path, count: int, *, equal: bool = False) -> list[Path]:
@@ -107,7 +112,7 @@ def archives(folder: Path) -> Iterator[Row]:
         # One of each kind stands for all of them: kraken takes 23 s for one with a history.
         loop = peer("loop", folder / "kraken.hdf5", *(of_kind[0] for of_kind in paths))
         a, b, ratio = in_turn(run, loop.printed, 1 if "en-default-history" in str(paths) else 3)
-        yield Row(f"{case}, 2 processes, verified", f"{a:.3g}/s", f"kraken {b:.3g}/s", ratio, ">= 4 times")
+        yield Row(f"{case}, 2 processes, verified", f"{a:.3g}/s", f"kraken {b:.3g}/s", ratio, FASTER, Goal(">=", 4))
         shutil.rmtree(tree)
 
 
@@ -122,37 +127,38 @@ def inside(folder: Path) -> Iterator[Row]:
             ours("convert", "-q", "--force", *options, REAL / f"{name}.pyrnn.gz", "-o", folder / "size.hdf5").run()
             size = (folder / "size.hdf5").stat().st_size
             case = " ".join(("file size of", name, *options))
-            yield Row(case, f"{size / 1e3:.0f} kB", f"kraken {peer_size / 1e3:.0f} kB", size / peer_size, f"<= {most}")
+            sizes = f"{size / 1e3:.0f} kB", f"kraken {peer_size / 1e3:.0f} kB"
+            yield Row(case, *sizes, size / peer_size, OF_SIZE, Goal("<=", most))
     path = folder / "load.hdf5"
     ours("convert", "-q", "--force", SMALL, "-o", path).run()
     a, b, ratio = in_turn(peer("load", path).printed, our_library("load", path).printed, 3)
-    yield Row("load_hdf5 fraktur-jze", seconds(b), f"kraken {seconds(a)}", ratio, ">= 15 times")
+    yield Row("load_hdf5 fraktur-jze", seconds(b), f"kraken {seconds(a)}", ratio, FASTER, Goal(">=", 15))
     lines = sorted((REAL / "lines").glob("*.npz"))
-    for how, some, goal in (("one", lines[:1], ">= 8 times"), ("batch", lines, ">= 15 times")):
+    for how, some, least in (("one", lines[:1], 8), ("batch", lines, 15)):
         case = f"forward pass, {'one line' if how == 'one' else f'{len(lines)} lines in one batch'}"
         a, b, ratio = in_turn(our_library(how, SMALL, *some).printed, peer("steps", SMALL, *some).printed, 5)
-        yield Row(case, f"{a:.3g} steps/s", f"ocropy {b:.3g} steps/s", ratio, goal)
+        yield Row(case, f"{a:,.0f} steps/s", f"ocropy {b:,.0f} steps/s", ratio, FASTER, Goal(">=", least))
 
 
 def starts() -> Iterator[Row]:
     """What a terminal waits for, against the interpreter alone."""
     bare = Program((sys.executable, "-c", "pass"))
     model = REAL / "fraktur-jze.kraken.hdf5"
-    a, b, ratio = in_turn(ours("show", model).seconds, bare.seconds, 7)
-    yield Row("show an HDF5 file", seconds(a), f"python alone {seconds(b)}", ratio, "< 300 ms")
     completion = {
         **os.environ,
         "_PYRNN2HDF5_COMPLETE": "complete_bash",
         "COMP_WORDS": "pyrnn2hdf5 co",
         "COMP_CWORD": "1",
     }
-    for name, program in (
-        ("--version", ours("--version")),
-        ("--help", ours("--help")),
-        ("completion", Program((str(Path(sys.executable).parent / "pyrnn2hdf5"),), completion)),
+    for name, program, most in (
+        ("show an HDF5 file", ours("show", model), 300),
+        ("--version", ours("--version"), 150),
+        ("--help", ours("--help"), 150),
+        ("completion", Program((str(Path(sys.executable).parent / "pyrnn2hdf5"),), completion), 150),
     ):
         a, b, ratio = in_turn(program.seconds, bare.seconds, 7)
-        yield Row(name, seconds(a), f"python alone {seconds(b)}", ratio, "< 150 ms")
+        goal = Goal("<", most, "ms")
+        yield Row(name, seconds(a), f"python alone {seconds(b)}", ratio, "{} times python's time", goal, a * 1e3)
 
 
 def growth(folder: Path) -> Iterator[Row]:
@@ -163,7 +169,7 @@ def growth(folder: Path) -> Iterator[Row]:
         # What a start takes hides the growth of the small ones.
         grown = {size: cost - costs[0] for size, cost in zip(sizes, costs, strict=True) if cost > 1.2 * costs[0]}
         shown = ", ".join(f"{size:,}: {seconds(cost)}" for size, cost in zip(sizes, costs, strict=True))
-        return Row(case, shown, "", exponent(list(grown), list(grown.values())), "exponent <= 1")
+        return Row(case, shown, "", exponent(list(grown), list(grown.values())), "exponent {}", Goal("<=", 1))
 
     def convert(path: Path, data: bytes) -> Program:
         path.write_bytes(data)
@@ -201,17 +207,16 @@ def main() -> None:
         for part in (conversions(folder), archives(folder), inside(folder), starts(), growth(folder)):
             for row in part:
                 rows.append(row)
-                print(f"{row.case}: {row.ours}; {row.peer}; {row.ratio:.3g} ({row.goal})", flush=True)
-    lines = ["| case | ours | peer | ratio | goal |", "|---|---|---|---|---|"]
-    lines += [f"| {row.case} | {row.ours} | {row.peer} | {row.ratio:.3g} | {row.goal} |" for row in rows]
+                print(f"{row.case}: {row.ours}; {row.peer}; {row.ratio_in_words} ({row.goal})", flush=True)
     kernels = os.environ.get("OPENBLAS_CORETYPE", "its own choice")
     where = f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores, OpenBLAS: {kernels}."
-    table = "\n".join([*lines, "", where, ""])
-    print(table)
+    table = [*long_table(rows), "", where]
+    print("\n".join(table))
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bench.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", "utf-8")
-    readme = ROOT / "README.md"
-    readme.write_text(MARKS.sub(lambda match: match[1] + table + match[2], readme.read_text("utf-8")), "utf-8")
+    record = [asdict(row) | {"missed": row.missed} for row in rows]
+    (ROOT / "build" / "bench.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    put_between_marks(ROOT / "docs" / "benchmarks.md", "bench", table)
+    put_between_marks(ROOT / "README.md", "bench-short", short_table(rows, HIGHLIGHTS))
 
 
 main()

@@ -35,6 +35,7 @@ def check_dist() -> None:
     kept |= {"README.md", "FORMAT.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"}
     assert top == kept, top ^ kept
     assert said["Name"] == "pyrnn2hdf5"
+    assert said["Author"] == "The pyrnn2hdf5 developers"
     assert said["License-Expression"] == "Apache-2.0"
     assert said["Requires-Python"] == ">=3.10"
     assert said["Summary"] and said["Keywords"] and said["Description-Content-Type"] == "text/markdown"

@@ -11,29 +11,25 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.hdf5 import plain_reader as plain_hdf5
+from pyrnn2hdf5.hdf5 import validation as reading
 from pyrnn2hdf5.hdf5.layout import LAYOUT
 from pyrnn2hdf5.hdf5.schema import FORMAT_VERSION, GROUP
+from pyrnn2hdf5.model import model
 from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, forward_batch, hidden_batch
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 
-from .conftest import LINES, MODELS, ROOT, Load, prepared
-from .pickles import recognizer
+from ..conftest import LINES, MODELS, Load, prepared
+from ..pickles import recognizer
+from .pages import blocks, rows, tables
 
-FORMAT = (ROOT / "FORMAT.md").read_text("utf-8")
-
-
-def tables() -> list[list[list[str]]]:
-    """Every table: rows of cells, without the line below the heading."""
-    found = []
-    for block in re.findall(r"(?:^\|.*\|\n)+", FORMAT, re.MULTILINE):
-        rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in block.splitlines()]
-        found.append([rows[0], *rows[2:]])
-    return found
+PAGE = "FORMAT.md"
 
 
 def table(*heading: str) -> list[list[str]]:
-    (rows,) = [rows for rows in tables() if rows[0] == list(heading) and rows[1][0] != "`labels`"]
-    return rows[1:]
+    (found,) = [rows for rows in tables(PAGE) if rows[0] == list(heading) and rows[1][0] != "`labels`"]
+    return found[1:]
 
 
 def numbers(text: str) -> list[float]:
@@ -52,7 +48,7 @@ def test_the_root_is_the_one_documented(tmp_path: Path) -> None:
 
 
 def test_the_subgroup_is_the_one_documented(tmp_path: Path) -> None:
-    (rows,) = [rows[1:] for rows in tables() if rows[1][0] == "`labels`"]
+    (rows,) = [rows[1:] for rows in tables(PAGE) if rows[1][0] == "`labels`"]
     types = {name.strip("`"): (shape, dtype) for name, shape, dtype, _ in rows}
     attributes = {row[0].strip("`") for row in table("attribute", "type", "meaning")}
     seen: set[str] = set()
@@ -71,6 +67,28 @@ def test_the_subgroup_is_the_one_documented(tmp_path: Path) -> None:
             assert group.attrs["format_version"] == FORMAT_VERSION
     assert seen == set(types) - {"permutation"}
     assert table("version", "since", "changes")[-1][0] == str(FORMAT_VERSION)
+
+
+def test_the_limits_of_the_reader_are_those_documented() -> None:
+    documented = {of: int(most.replace(",", "")) for most, of in rows(PAGE, "at most", "of")}
+    assert documented == {
+        "inputs `Ni`": model.MAX_INPUTS,
+        "hidden units `Ns`": model.MAX_HIDDEN,
+        "classes `No`": model.MAX_CLASSES,
+        "weights in all": model.MAX_WEIGHTS,
+        "code points of a label": model.MAX_LABEL,
+        "bytes of a label as stored, padding included": 4 * model.MAX_LABEL,
+        "bytes of the data sets of a group, unpacked; of a chunk as well": reading.MAX_BYTES,
+        "rows of `commands`, `error` and `character_errors`": reading.MAX_ROWS,
+        "bytes of a command, padding included": reading.MAX_COMMAND,
+        "bytes of a string attribute": reading.MAX_STRING,
+        "parameters of a line normalizer, and numbers in one": reading.MAX_PARAMETERS,
+        "bytes of the file": load.MAX_FILE,
+        "groups and data sets": plain_hdf5.MAX_OBJECTS,
+        "messages of an object header": plain_hdf5.MAX_MESSAGES,
+        "bytes of a header block, a heap or an attribute": plain_hdf5.MAX_BLOCK,
+        "strings in a global heap": plain_hdf5.MAX_IN_HEAP,
+    }
 
 
 def example() -> Network:
@@ -98,7 +116,7 @@ def test_the_numbers_are_those_of_the_forward_pass() -> None:
 
 
 def reader() -> dict[str, Any]:
-    (source,) = re.findall(r"```python\n(.*?)```", FORMAT, re.DOTALL)
+    (source,) = blocks(PAGE, "python")
     assert len(source.strip().splitlines()) < 40
     names: dict[str, Any] = {}
     exec(source, names)

@@ -1,0 +1,96 @@
+"""What the pages show is so: every command gives the output below it, every script and example runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..conftest import ROOT
+from .pages import COMMAND_PAGES, PAGES, README, blocks, transcript, words
+
+TRANSCRIPTS = [page for page in PAGES if transcript(page)]
+SCRIPTS = [page for page in PAGES if blocks(page, "sh")]
+EXAMPLES = [page for page in PAGES if blocks(page, "python") and page != "FORMAT.md"]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the commands of a page find: the fixtures."""
+    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def models(checkout: Path) -> Path:
+    """A folder of models for the scripts of a page."""
+    folder = checkout / "models"
+    shutil.copytree(checkout / "fixtures" / "models", folder)
+    # It would get the target of its sibling.
+    (folder / "digits.pyrnn.bz2").unlink()
+    return folder
+
+
+def test_every_command_is_shown() -> None:
+    assert {README, *COMMAND_PAGES.values()} <= set(TRANSCRIPTS)
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("page", TRANSCRIPTS)
+def test_commands_give_the_output_shown(page: str) -> None:
+    # The time is the machine's own; of differences two digits are shown, and the kernels of BLAS agree in eight.
+    number = re.compile(r"(total +\d+  ) [\d.e-]+")
+    for command, output in transcript(page):
+        done = run(words(command))
+        assert number.sub(r"\1", done.stdout) == number.sub(r"\1", output), done.stderr
+        assert done.returncode == 0
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize("page", SCRIPTS)
+def test_scripts_run_as_written(page: str) -> None:
+    for line in "".join(blocks(page, "sh")).splitlines():
+        done = run(words(line))
+        assert (done.returncode, done.stderr) == (0, ""), line
+
+
+def test_a_folder_of_models_in_two_minutes(models: Path) -> None:
+    (script,) = blocks(README, "sh")
+    for line in script.splitlines():
+        run(words(line))
+    assert len(list((models.parent / "converted").iterdir())) == len(list(models.iterdir())) == 6
+
+
+def test_commands_of_the_jobs_run(models: Path) -> None:
+    commands = re.findall(r"(?:run|entry): (pyrnn2hdf5 .*)", "".join(blocks("docs/ci.md", "yaml")))
+    assert len(commands) == 2
+    run(words(f"pyrnn2hdf5 convert -q {models.name}"))
+    for command in commands:
+        done = run(words(command))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (models.parent / "models.xml").exists()
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_python_examples_run(page: str) -> None:
+    example = "".join(blocks(page, "python"))
+    done = run([sys.executable, "-c", example])
+    assert done.stderr == ""
+    said = re.findall(r"print\(.*\)\s+# (.*)", example)
+    assert done.stdout.splitlines() == said
+    assert said
+
+
+def test_the_picture_is_what_show_draws(checkout: Path) -> None:
+    run(words("pyrnn2hdf5 show fixtures/models/digits-00004000.pyrnn.gz --svg show.svg"))
+    assert (checkout / "show.svg").read_text("utf-8") == (ROOT / "docs" / "show.svg").read_text("utf-8")
