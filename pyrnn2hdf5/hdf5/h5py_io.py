@@ -8,6 +8,7 @@ what FORMAT.md names.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Final
 
@@ -28,8 +29,9 @@ FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FIL
 
 def to_bytes(stored: Stored) -> bytes:
     """The HDF5 file of a stored model. No time, host or path gets into it."""
-    # Built in memory, so that a full disk is met by one plain write, not inside HDF5.
-    with h5py.File("model.hdf5", "w", driver="core", backing_store=False, libver=LIBVER) as file:
+    # Built in memory, so that a full disk is met by one plain write, not inside HDF5. To the library it is open
+    # under its name, which another thread must not use; the name is not in the file.
+    with h5py.File(f"model-{threading.get_ident()}.hdf5", "w", driver="core", backing_store=False, libver=LIBVER) as file:
         file.attrs.create("kind", stored.kind, dtype=h5py.string_dtype("ascii"))
         for entry in LAYOUT:
             values = stored.data[entry.name]

@@ -34,9 +34,6 @@ STEPS: Final = 16
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
-QUIET: Final = np.errstate(over="ignore", invalid="ignore")
-"""Weights near the limits of float64 overflow; what comes of it is the caller's to judge."""
-
 Float64 = NDArray[np.float64]
 
 
@@ -103,7 +100,6 @@ def _line(line: ArrayLike, Ni: int) -> Float64:
     return xs
 
 
-@QUIET
 def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> list[list[Float64]]:
     """Outputs of both LSTMs per network and per line, float64 (T, 2 * Ns), forward units first.
 
@@ -112,7 +108,10 @@ def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> lis
     Ni, Ns, _ = networks[0].forward_lstm.dims
     xs = [_line(line, Ni) for line in lines]
     hidden = [[np.empty((len(x), 2 * Ns)) for x in xs] for _ in networks]
-    _run([lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)], xs, hidden)
+    lstms = [lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)]
+    # Weights near the limits of float64 overflow; what comes of it is the caller's to judge.
+    with np.errstate(over="ignore", invalid="ignore"):
+        _run(lstms, xs, hidden)
     return hidden
 
 
@@ -179,14 +178,14 @@ def _one_over_sigma(negated: Float64) -> None:
     negated += 1.0
 
 
-@QUIET
 def class_probabilities(network: Network, hidden: Float64) -> Float64:
     """The output layer: hidden units (T, 2 * Ns) to class probabilities (T, No), float64."""
     W2 = network.softmax.W2
-    logits = hidden @ W2[:, 1:].T + W2[:, 0]
-    np.clip(logits, -LOGIT_CLIP, LOGIT_CLIP, out=logits)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = hidden @ W2[:, 1:].T + W2[:, 0]
+        np.clip(logits, -LOGIT_CLIP, LOGIT_CLIP, out=logits)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=1, keepdims=True)
     return logits
 
 
