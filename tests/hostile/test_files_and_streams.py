@@ -23,6 +23,7 @@ from pyrnn2hdf5.pyrnn.stream import open_source
 
 from ..conftest import MODELS, ROOT
 from ..pickles import dump, recognizer
+from .processes import started
 from .promise import here, hold_promise, measured
 
 SOURCE = MODELS / "digits.pyrnn.gz"
@@ -180,6 +181,8 @@ def test_a_stop_while_a_hostile_file_is_read(tmp_path: Path, number: signal.Sign
     chance = random.Random(int(number))
     for _ in range(3):
         process = subprocess.Popen([*COMMAND, "convert", str(source)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if sys.platform == "linux":
+            started(process.pid, 1)
         time.sleep(0.5 + chance.random())
         process.send_signal(number)
         start = time.monotonic()
