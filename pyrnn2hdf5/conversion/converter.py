@@ -89,9 +89,11 @@ def convert_source(
     target: str | os.PathLike[str] | None,
     options: Options,
     reader: Reader | None = None,
+    *,
+    exact: bool = False,
 ) -> Conversion:
-    """As `convert`; `reader` is the process to read with, for many sources."""
-    source, path, existing = _look(source, target, options)
+    """As `convert`; `reader` is the process to read with, for many sources. An `exact` target is no folder."""
+    source, path, existing = _look(source, target, options, exact=exact)
     if existing:
         return existing
     model, facts = read_pyrnn(
@@ -104,6 +106,8 @@ def convert_source(
     from .writer import write
 
     stored = store(model, float64=options.float64, compress=options.compress)
+    if exact:
+        path.parent.mkdir(parents=True, exist_ok=True)
     verification = write(
         model, stored, path, force=options.force, verify=options.verify, keep_failed=options.keep_failed
     )
@@ -111,14 +115,14 @@ def convert_source(
     return replace(made, source_size=facts.size, facts=facts, verification=verification)
 
 
-def attempt(source: Path, target: Path | None, options: Options, reader: Reader | None = None) -> Outcome:
-    """Convert a source, and tell what became of it whatever that is; folders for the target are made."""
+def attempt(
+    source: Path, target: Path | None, options: Options, reader: Reader | None = None, *, exact: bool = False
+) -> Outcome:
+    """Convert a source, and tell what became of it whatever that is; folders for an `exact` target are made."""
     start = time.perf_counter()
     outcome = Outcome(source, target or default_target(source), source_size=size_of(source))
     try:
-        if target is not None and not target.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-        conversion = convert_source(source, target, options, reader)
+        conversion = convert_source(source, target, options, reader, exact=exact)
         outcome = replace(outcome, target=conversion.target, conversion=conversion)
     except FAILURES as error:
         outcome = replace(outcome, error=error)
@@ -126,10 +130,10 @@ def attempt(source: Path, target: Path | None, options: Options, reader: Reader 
 
 
 def foresee(source: Path, target: Path, options: Options) -> Outcome:
-    """What `attempt` would do as far as that can be told without reading the model."""
+    """What `attempt` would do with an exact target, as far as that can be told without reading the model."""
     outcome = Outcome(source, target, source_size=size_of(source))
     try:
-        return replace(outcome, conversion=_look(source, target, options)[2])
+        return replace(outcome, conversion=_look(source, target, options, exact=True)[2])
     except FAILURES as error:
         return replace(outcome, error=error)
 
@@ -143,14 +147,14 @@ def size_of(source: Path) -> int | None:
 
 
 def _look(
-    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, options: Options
+    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, options: Options, *, exact: bool
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
     with open_source(source):
         pass  # What is no pyrnn file at all is told before anything is said about a target.
     path = default_target(source) if target is None else usable_path(target)
-    if target is not None and path.is_dir():
+    if target is not None and not exact and path.is_dir():
         path = path / default_target(source).name
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")

@@ -61,7 +61,8 @@ def globals_list(facts: Facts) -> RenderableType:
         for call in name.calls:
             table.add_row("", Text(f"  called with ({visible(call, MAX_CALL)})", BAD))
     more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
-    more += [Text(f"followed up to here: {visible(facts.unfollowed)}", BAD)] if facts.unfollowed else []
+    if facts.unfollowed:
+        more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
     return Group(_heading(facts), table, *more, *said)
 

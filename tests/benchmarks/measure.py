@@ -56,7 +56,7 @@ def ours(*words: object) -> Program:
 
 
 def our_library(*words: object) -> Program:
-    return Program((sys.executable, str(HERE / "ours.py"), *map(str, words)), ONE_THREAD)
+    return Program((sys.executable, str(HERE / "figures.py"), *map(str, words)), ONE_THREAD)
 
 
 def peer(*words: object) -> Program:

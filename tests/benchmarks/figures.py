@@ -1,0 +1,47 @@
+"""Run by `make bench`: figures of our library inside one process, the best of several rounds.
+
+figures.py one|batch MODEL LINE...    steps a second of the forward pass, lines one by one or all in one batch
+figures.py load MODEL.hdf5            seconds to load a converted model
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from pyrnn2hdf5.cli.common import tune_openblas
+
+# As the command line does, before NumPy is imported.
+tune_openblas()
+
+import numpy as np  # noqa: E402
+
+from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
+from pyrnn2hdf5.model.lstm import forward_batch  # noqa: E402
+from pyrnn2hdf5.ocr.line_normalization import prepare_line  # noqa: E402
+
+
+def best(work: Callable[[], object], rounds: int) -> float:
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def steps(how: str, model: str, paths: list[str]) -> float:
+    network = load_file(model).network
+    arrays = [np.load(path) for path in paths]
+    lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
+    batches = [lines] if how == "batch" else [[line] for line in lines]
+    return sum(map(len, lines)) / best(lambda: [forward_batch([network], batch) for batch in batches], 3)
+
+
+def main() -> None:
+    what, path, *lines = sys.argv[1:]
+    print(best(lambda: load_hdf5(path), 20) if what == "load" else steps(what, path, lines))
+
+
+main()

@@ -1,0 +1,20 @@
+"""Commands as a user gives them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from typer.testing import CliRunner, Result
+
+from pyrnn2hdf5.cli import app
+
+
+def run(*arguments: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+
+
+def module(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    command: list[str | bytes] = [sys.executable, "-m", "pyrnn2hdf5", *map(os.fsencode, map(str, arguments))]
+    return subprocess.run(command, capture_output=True, check=False)

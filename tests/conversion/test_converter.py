@@ -1,0 +1,182 @@
+"""One conversion as a whole: its outcome, what is left behind when it fails, what a kill leaves."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pyrnn2hdf5
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError, TargetExistsError
+
+from ..conftest import MODELS
+
+SOURCE = MODELS / "digits.pyrnn.gz"
+
+
+def only(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_conversion_reports_what_it_did(tmp_path: Path) -> None:
+    source = tmp_path / "digits.pyrnn.gz"
+    shutil.copy(SOURCE, source)
+    before = source.read_bytes()
+    result = pyrnn2hdf5.convert(source)
+    assert result.target == tmp_path / "digits.pyrnn.hdf5"
+    assert (result.status, result.kind, result.warnings) == ("converted", "pyrnn-bidi", ())
+    assert result.target_size == result.target.stat().st_size
+    assert result.facts is not None
+    assert result.facts.size == len(before)
+    assert result.verification is not None
+    assert result.verification.ok
+    assert source.read_bytes() == before
+    assert only(tmp_path) == ["digits.pyrnn.gz", "digits.pyrnn.hdf5"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(result.target.stat().st_mode) == 0o666 & ~umask
+
+
+def test_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = pyrnn2hdf5.convert(SOURCE, tmp_path / "a.hdf5")
+    time.sleep(1.1)  # HDF5 counts seconds
+    second = pyrnn2hdf5.convert(SOURCE, tmp_path / "b.hdf5")
+    assert first.target_sha256 == second.target_sha256
+    assert first.target.read_bytes() == second.target.read_bytes()
+
+
+def test_target_may_be_a_folder(tmp_path: Path) -> None:
+    assert pyrnn2hdf5.convert(SOURCE, tmp_path).target == tmp_path / "digits.pyrnn.hdf5"
+
+
+def test_existing_target_of_the_same_source_is_up_to_date(tmp_path: Path) -> None:
+    first = pyrnn2hdf5.convert(SOURCE, tmp_path)
+    changed = first.target.stat().st_mtime_ns
+    again = pyrnn2hdf5.convert(SOURCE, tmp_path)
+    assert (again.status, again.target_sha256) == ("up to date", first.target_sha256)
+    assert first.target.stat().st_mtime_ns == changed
+    assert pyrnn2hdf5.convert(SOURCE, tmp_path, force=True).status == "converted"
+    with pytest.raises(TargetExistsError, match="exists and was made with other options"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path, float64=True)
+    with pytest.raises(TargetExistsError, match="exists and was made with other options"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path, compress=True)
+    assert pyrnn2hdf5.convert(SOURCE, tmp_path, force=True, compress=True).status == "converted"
+    assert pyrnn2hdf5.convert(SOURCE, tmp_path, compress=True).status == "up to date"
+
+
+@pytest.mark.parametrize("content", [b"", b"precious", None])
+def test_existing_target_of_another_source_is_kept(tmp_path: Path, content: bytes | None) -> None:
+    target = tmp_path / "digits.pyrnn.hdf5"
+    if content is None:
+        pyrnn2hdf5.convert(MODELS / "digits-plain.pyrnn", target)
+    else:
+        target.write_bytes(content)
+    before = target.read_bytes()
+    with pytest.raises(TargetExistsError, match="exists and was not made from this source; use --force"):
+        pyrnn2hdf5.convert(SOURCE, target)
+    assert target.read_bytes() == before
+    assert pyrnn2hdf5.convert(SOURCE, target, force=True).status == "converted"
+    assert only(tmp_path) == ["digits.pyrnn.hdf5"]
+
+
+def test_source_is_never_the_target(tmp_path: Path) -> None:
+    source = tmp_path / "m.hdf5"
+    shutil.copy(SOURCE, source)
+    link = tmp_path / "link"
+    link.symlink_to(source)
+    for target in (None, source, link):
+        with pytest.raises(TargetExistsError, match="expected another file than the source"):
+            pyrnn2hdf5.convert(source, target, force=True)
+    assert source.read_bytes() == SOURCE.read_bytes()
+
+
+def test_a_target_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for force in (False, True):
+        with pytest.raises(TargetExistsError, match="expected a file or nothing as target"):
+            pyrnn2hdf5.convert(SOURCE, fifo, force=force)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_target_beyond_the_limits_is_not_said_to_be_of_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beyond(*_: object, **__: object) -> None:
+        raise LoadLimitError("memory", "1 MiB", "--max-memory")
+
+    pyrnn2hdf5.convert(SOURCE, tmp_path)
+    monkeypatch.setattr(load, "read_stored", beyond)
+    with pytest.raises(TargetExistsError, match=r"exists and is not read within the limits: .* 1 MiB"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", SOURCE.read_bytes()[:-100], (MODELS / "digits-plain.pyrnn").read_bytes()[:-1], b"]."]
+)
+def test_bad_sources_leave_nothing(tmp_path: Path, content: bytes) -> None:
+    source = tmp_path / "m.pyrnn"
+    source.write_bytes(content)
+    with pytest.raises(Pyrnn2Hdf5Error):
+        pyrnn2hdf5.convert(source)
+    assert only(tmp_path) == ["m.pyrnn"]
+
+
+def test_hdf5_as_source_is_told_before_anything_else(tmp_path: Path) -> None:
+    target = pyrnn2hdf5.convert(SOURCE, tmp_path).target
+    with pytest.raises(SourceError, match="expected a pickle, got an HDF5 file"):
+        pyrnn2hdf5.convert(target)
+
+
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+sys.argv = ["pyrnn2hdf5", "convert", {source!r}, "-o", {target!r}]
+from pyrnn2hdf5.cli import main
+main()
+"""
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "x.hdf5"
+    script = FULL.format(source=str(SOURCE), target=str(target))
+    # Coverage could not write its own data either.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {SOURCE}: File too large: {target}\n"
+    assert only(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_kill_at_any_instant_leaves_no_target_or_a_whole_one(tmp_path: Path, number: signal.Signals) -> None:
+    whole = pyrnn2hdf5.convert(SOURCE, tmp_path / "whole.hdf5").target.read_bytes()
+    target = tmp_path / "x.hdf5"
+    command = [sys.executable, "-m", "pyrnn2hdf5", "convert", "-q", str(SOURCE), "-o", str(target)]
+    start = time.monotonic()
+    subprocess.run(command, check=True)
+    duration = time.monotonic() - start
+    chance = random.Random(int(number))
+    for _ in range(12):
+        target.unlink(missing_ok=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        time.sleep(chance.uniform(0.3, 1.0) * duration)
+        process.send_signal(number)
+        _, said = process.communicate()
+        assert not target.exists() or target.read_bytes() == whole
+        assert [name for name in only(tmp_path) if name.endswith(".part")] == []
+        if number != signal.SIGKILL:
+            # Below zero: the signal came before the program had begun to listen.
+            assert process.returncode in (0, 128 + number, 130) or process.returncode < 0
+            assert said in (b"", b"interrupted\n") or process.returncode < 0

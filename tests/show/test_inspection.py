@@ -1,0 +1,129 @@
+"""The facts of a model file of either format, whole, broken or hostile."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyrnn2hdf5
+from pyrnn2hdf5.errors import InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
+from pyrnn2hdf5.show.inspection import facts
+
+from ..conftest import MODELS, SHARED, Load
+from ..pickles import Dialect, Name, Obj, dump, recognizer
+
+DIGITS = MODELS / "digits-00004000.pyrnn.gz"
+LSTM = "ocrolib.lstm"
+
+
+def write(path: Path, value: Any, dialect: Dialect | None = None) -> Path:
+    path.write_bytes(dump(value, dialect))
+    return path
+
+
+def test_a_converted_model_shows_what_its_source_showed(tmp_path: Path) -> None:
+    target = pyrnn2hdf5.convert(DIGITS, tmp_path).target
+    source, result = facts(DIGITS), facts(target)
+    for section in ("network", "codec", "line_normalizer", "normalize", "training", "units", "compatibility"):
+        assert getattr(source, section) == getattr(result, section)
+    assert result.file.format == "HDF5, pyrnn-bidi, weights in float32"
+    assert result.file.writer == "pyrnn2hdf5"
+    assert result.parts is not None
+    assert result.parts["weights"] == 12_313 * 4
+    assert sum(result.parts.values()) == target.stat().st_size
+    packed = facts(pyrnn2hdf5.convert(DIGITS, tmp_path / "packed.hdf5", compress=True).target)
+    assert (packed.parts, packed.file.compression) == (None, "gzip inside")
+
+
+def test_other_objects_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "m", Obj(Name("ocrolib.lineest", "CenterNormalizer"), {"r": 1}))
+    assert facts(path).structure == ("ocrolib.lineest.CenterNormalizer",)
+    loop = recognizer(changes={"lstm": Obj(Name(LSTM, "Parallel"), {"nets": [Obj(Name(LSTM, "LSTM"))] * 1000})})
+    assert len(facts(write(tmp_path / "loop", loop)).structure) <= 65
+
+
+def test_damage_is_told_and_the_model_shown(tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    data = bytearray(DIGITS.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    found = facts(path)
+    assert isinstance(found.problem, SourceError)
+    assert "CRC check failed" in str(found.problem)
+    assert found.network is not None
+    assert str(found.problem).endswith(" (see convert --ignore-checksum)")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (dump(Name("os", "system")), UnsafePickleError),
+        (dump(recognizer(changes={"lstm": None})), UnsupportedModelError),
+        (dump(recognizer(softmax={"W2": np.zeros((4, 3))})), InvalidModelError),
+    ],
+)
+def test_damage_hides_no_worse_problem(data: bytes, kind: type[Exception], tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    packed = bytearray(gzip.compress(data))
+    packed[-5] ^= 1
+    path.write_bytes(packed)
+    assert isinstance(facts(path).problem, kind)
+
+
+def test_damage_that_cuts_the_pickle_off_is_told_without_a_cure(tmp_path: Path) -> None:
+    path = tmp_path / "m.pyrnn.gz"
+    path.write_bytes(DIGITS.read_bytes()[:-1000])
+    problem = facts(path).problem
+    assert isinstance(problem, SourceError)
+    assert str(problem) == "gzip data is damaged: Compressed file ended before the end-of-stream marker was reached"
+
+
+def test_no_codec_means_only_this_project(load: Load, tmp_path: Path) -> None:
+    found = facts(write(tmp_path / "m", recognizer(changes={"codec": None}, No=4)))
+    assert found.problem is None
+    assert found.compatibility is not None
+    assert (found.compatibility.readers, found.compatibility.reasons) == (("pyrnn2hdf5",), ("the model has no codec",))
+    swapped = facts(write(tmp_path / "m", recognizer(codec={0: "", 1: "b", 2: "a"}))).compatibility
+    assert swapped is not None
+    assert swapped.readers[0] == "kraken 0.3 to 0.6"
+    assert "permuted" in swapped.reasons[1]
+
+
+def test_showing_an_hdf5_file_imports_nothing_for_pickles(tmp_path: Path) -> None:
+    target = pyrnn2hdf5.convert(DIGITS, tmp_path).target
+    code = (
+        "import sys; from pyrnn2hdf5 import page, show; page.page(show.facts(sys.argv[1]));"
+        "print(*{'pyrnn2hdf5.' + name for name in ('unpickle', 'opcodes', 'stubs')} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, target], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", sorted((SHARED / "real").glob("*.*")), ids=lambda path: path.name)
+def test_every_real_model(path: Path) -> None:
+    if path.suffix == ".md":
+        return
+    found = facts(path)
+    assert (found.problem, found.units and found.units.dead, found.units and found.units.saturated) == (None, 0, 0)
+    assert found.parts is not None
+    assert found.network is not None
+    # Data sets of HDF5 have no overhead of their own.
+    wide, overhead = (4, 0) if path.suffix == ".hdf5" else (8, 1)
+    assert found.parts["weights"] >= found.network.parameters * wide + overhead
+
+
+def test_the_library_raises_for_what_is_refused_only_where_nothing_is_known(tmp_path: Path) -> None:
+    found = facts(write(tmp_path / "m", Name("os", "system")))
+    assert isinstance(found.problem, UnsafePickleError)
+    assert not found.readable
+    with pytest.raises(FileNotFoundError):
+        facts(tmp_path / "no")
+    with pytest.raises(SourceError):
+        facts(tmp_path)
