@@ -121,12 +121,16 @@ class Process:
     def receive(self, deadline: float) -> bytearray | Ending:
         """The next frame, waited for until `deadline` of `time.monotonic`; where none comes, the process is stopped."""
         with contextlib.suppress(queue.Empty):
-            return self._frames.get(timeout=max(deadline - time.monotonic(), 0)) or self.stop(seconds=GRACE)
+            return self._frames.get(timeout=max(deadline - time.monotonic(), 0)) or self._ending()
         # What was said in time counts, however long this process was stopped or busy.
         late = time.monotonic() - deadline > GRACE / 10
         with contextlib.suppress(queue.Empty):
-            return self._frames.get(timeout=GRACE if late else 0) or self.stop(seconds=GRACE)
+            return self._frames.get(timeout=GRACE if late else 0) or self._ending()
         return self.stop()
+
+    def _ending(self) -> Ending:
+        """How a process ended that says no more, or no more that can be understood."""
+        return Ending(self.stop(seconds=GRACE).signal_name)
 
     def stop(self, seconds: float = 0) -> Ending:
         """End the process, with all it started, unless it ends by itself within `seconds`; tells how it ended."""
