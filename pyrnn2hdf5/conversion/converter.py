@@ -81,17 +81,21 @@ def convert(
     On any error no target is written and an existing one is untouched.
     """
     kept = usable_path(keep_failed) if keep_failed is not None else None
-    return convert_source(source, target, Options(force, verify, float64, compress, limits, ignore_checksum, kept))
+    options = Options(force, verify, float64, compress, limits, ignore_checksum, kept)
+    return _convert(usable_path(source), target_of(source, target), options)
 
 
-def convert_source(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str] | None,
-    options: Options,
-    reader: Reader | None = None,
-) -> Conversion:
-    """As `convert`; `reader` is the process to read with, for many sources."""
-    source, path, existing = _look(source, target, options)
+def target_of(source: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> Path:
+    """The file that a result gets: `target`, one in it where that is a folder, or the default one."""
+    if target is None:
+        return default_target(source)
+    path = usable_path(target)
+    # A name too long for the system is told when it is written.
+    return path / default_target(source).name if os.path.isdir(path) else path  # noqa: PTH112
+
+
+def _convert(source: Path, path: Path, options: Options, reader: Reader | None = None) -> Conversion:
+    existing = _look(source, path, options)
     if existing:
         return existing
     model, facts = read_pyrnn(
@@ -111,15 +115,15 @@ def convert_source(
     return replace(made, source_size=facts.size, facts=facts, verification=verification)
 
 
-def attempt(source: Path, target: Path | None, options: Options, reader: Reader | None = None) -> Outcome:
-    """Convert a source, and tell what became of it whatever that is; folders for the target are made."""
+def attempt(source: Path, target: Path, options: Options, reader: Reader | None = None) -> Outcome:
+    """Convert a source to the file `target`, and tell what became of it whatever that is.
+
+    `reader` is the process to read with, for many sources.
+    """
     start = time.perf_counter()
-    outcome = Outcome(source, target or default_target(source), source_size=size_of(source))
+    outcome = Outcome(source, target, source_size=size_of(source))
     try:
-        if target is not None and not target.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-        conversion = convert_source(source, target, options, reader)
-        outcome = replace(outcome, target=conversion.target, conversion=conversion)
+        outcome = replace(outcome, conversion=_convert(source, target, options, reader))
     except FAILURES as error:
         outcome = replace(outcome, error=error)
     return replace(outcome, seconds=round(time.perf_counter() - start, 3))
@@ -129,7 +133,7 @@ def foresee(source: Path, target: Path, options: Options) -> Outcome:
     """What `attempt` would do as far as that can be told without reading the model."""
     outcome = Outcome(source, target, source_size=size_of(source))
     try:
-        return replace(outcome, conversion=_look(source, target, options)[2])
+        return replace(outcome, conversion=_look(source, target, options))
     except FAILURES as error:
         return replace(outcome, error=error)
 
@@ -142,16 +146,10 @@ def size_of(source: Path) -> int | None:
         return None
 
 
-def _look(
-    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, options: Options
-) -> tuple[Path, Path, Conversion | None]:
-    """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
-    source = usable_path(source)
+def _look(source: Path, path: Path, options: Options) -> Conversion | None:
+    """The outcome where a target is left alone: all that is looked at before the model is read."""
     with open_source(source):
         pass  # What is no pyrnn file at all is told before anything is said about a target.
-    path = default_target(source) if target is None else usable_path(target)
-    if target is not None and path.is_dir():
-        path = path / default_target(source).name
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
     if path.exists() and not path.is_file():
@@ -159,7 +157,7 @@ def _look(
     if path.exists() and path.samefile(source):
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
-        return source, path, None
+        return None
     try:
         there = read_stored(path, limits=options.limits)
     except Hdf5LayoutError:
@@ -170,7 +168,7 @@ def _look(
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
     if (there.compressed, there.float64) != (options.compress, options.float64):
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
-    return source, path, _conversion("up to date", source, path, there, restore(there))
+    return _conversion("up to date", source, path, there, restore(there))
 
 
 def _conversion(status: str, source: Path, path: Path, stored: Stored, model: Model) -> Conversion:

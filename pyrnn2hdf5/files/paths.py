@@ -29,7 +29,8 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise SourceError("expected a file, got a device, pipe or socket")
-    return io.FileIO(handle)
+    # By its path too, which is how another process opens it where it cannot be handed the handle.
+    return io.FileIO(os.fspath(path), opener=lambda *_: handle)
 
 
 def usable_path(path: str | os.PathLike[str]) -> Path:
@@ -55,7 +56,8 @@ STAGE: Final = re.compile(r"\.(bin|nrm|dew)$")
 def default_target(source: str | os.PathLike[str]) -> Path:
     """Where a conversion goes unless told otherwise: kraken drops the last suffix and adds `.hdf5`."""
     source = Path(source)
-    return source.with_name(source.stem + ".hdf5")
+    # Not `with_name`, which refuses a folder such as `/`: that it is no file is told when it is opened.
+    return source.parent / f"{source.stem}.hdf5"
 
 
 def text_target(image: Path, suffix: str) -> Path:
