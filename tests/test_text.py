@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.text import format_size, visible
 
 
 @pytest.mark.parametrize(
@@ -17,15 +17,15 @@ from pyrnn2hdf5.cli import text_output as render
     ],
 )
 def test_visible(text: str, shown: str) -> None:
-    assert render.visible(text) == shown
+    assert visible(text) == shown
 
 
 def test_long_text_is_cut_with_a_count() -> None:
-    assert render.visible("a" * 10, 4) == "aaaa... (6 more)"
+    assert visible("a" * 10, 4) == "aaaa... (6 more)"
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (2**31, "2.0 GiB")]
 )
 def test_size(count: int, text: str) -> None:
-    assert render.size(count) == text
+    assert format_size(count) == text

@@ -20,7 +20,7 @@ from pyrnn2hdf5.load import read_by_library as read
 
 from ..conftest import LINES, MODELS, SHARED
 from ..pickles import Name, dump
-from ..test_cli import run
+from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
