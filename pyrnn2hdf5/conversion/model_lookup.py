@@ -163,7 +163,7 @@ def _convert(path: Path, folder: Path, limits: Limits) -> Found:
                 folder.rmdir()
         # Where the model itself is to blame, that is what is told.
         model = load_file(path, limits=limits)
-        said = f"the conversion was not stored in {folder}: {describe_error(error)}"
+        said = f"the conversion was not stored in {folder}: {describe_error(error, folder)}"
     try:
         # What is recognized now and what will be recognized from the stored file are the same.
         return Found(restore(store(model)), path, warnings=(said,))
