@@ -13,7 +13,7 @@ from pyrnn2hdf5.conversion.outcome import Options, Outcome
 from pyrnn2hdf5.sandbox.bounded import Reader
 
 
-def misbehave(source: Path, target: Path | None, options: Options, reader: Reader | None = None) -> Outcome:
+def misbehave(source: Path, target: Path, options: Options, reader: Reader | None = None) -> Outcome:
     if source.name.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if source.name.startswith("vanish"):
@@ -26,5 +26,5 @@ def misbehave(source: Path, target: Path | None, options: Options, reader: Reade
 
 
 def main() -> None:
-    worker.attempt = misbehave
+    vars(worker)["attempt"] = misbehave
     worker.main()

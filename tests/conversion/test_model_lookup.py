@@ -262,7 +262,7 @@ def test_processes_that_start_at_once_end_with_one_good_file(model_dir: Path) ->
 
 
 def test_another_process_may_come_first(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    convert = model_lookup.convert
+    convert = pyrnn2hdf5.convert
 
     def late(source: Path, target: Path, **options: Any) -> pyrnn2hdf5.Conversion:
         made = convert(source, target, **options)

@@ -98,8 +98,9 @@ def test_no_codec_means_only_this_project(load: Load, tmp_path: Path) -> None:
 def test_showing_an_hdf5_file_imports_nothing_for_pickles(tmp_path: Path) -> None:
     target = pyrnn2hdf5.convert(DIGITS, tmp_path).target
     code = (
-        "import sys; from pyrnn2hdf5 import page, show; page.page(show.facts(sys.argv[1]));"
-        "print(*{'pyrnn2hdf5.' + name for name in ('unpickle', 'opcodes', 'stubs')} & sys.modules.keys())"
+        "import sys; from pyrnn2hdf5.show import inspection, page; page.page(inspection.facts(sys.argv[1]));"
+        "names = ('reader', 'unpickler', 'stubs', 'extraction', 'audit');"
+        "print(*{'pyrnn2hdf5.pyrnn.' + name for name in names} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code, target], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
