@@ -14,7 +14,7 @@ from .hdf5.schema import Group
 from .hdf5.validation import source_of, stored_of
 from .limits import DEFAULT_LIMITS, MAX_BYTES, Limits
 from .model.model import LineNormalizer, Model, Source, TrainingRecord
-from .sandbox.bounded import Reader, bounded
+from .sandbox.bounded import Reader, bounded, only
 from .sandbox.messages import types_of
 
 Read = TypeVar("Read")
@@ -88,7 +88,13 @@ def read_stored(
     except NotPlainError:
         types = types_of(Stored, LineNormalizer, TrainingRecord, Source)
         stored: Stored = bounded(
-            f"{__name__}:stored_by_library", path, limits, Hdf5LayoutError, types=types, reader=reader
+            f"{__name__}:stored_by_library",
+            path,
+            limits,
+            Hdf5LayoutError,
+            types=types,
+            make=only(Stored),
+            reader=reader,
         )
         return stored
 
@@ -99,7 +105,12 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
         return _guarded(lambda: source_of(_plain_tree(path)))
     except NotPlainError:
         source: Source | None = bounded(
-            f"{__name__}:source_by_library", path, limits, Hdf5LayoutError, types=types_of(Source)
+            f"{__name__}:source_by_library",
+            path,
+            limits,
+            Hdf5LayoutError,
+            types=types_of(Source),
+            make=only(Source, type(None)),
         )
         return source
 

@@ -96,10 +96,9 @@ class _Pool:
         self._stopped = False
 
     def convert(self, job: Job) -> Outcome:
-        """What becomes of a job; folders for its target are made."""
+        """What becomes of a job."""
         start = time.perf_counter()
         try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
             outcome = self._ask(job)
         except FAILURES as error:
             outcome = Outcome(job.source, job.target, error=error, source_size=size_of(job.source))

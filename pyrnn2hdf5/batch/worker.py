@@ -16,10 +16,11 @@ def main() -> None:
     """Serve requests until the caller ends."""
     # What is imported by now stays: no collection need look at it again.
     gc.freeze()
-    with Reader() as reader:
+    # It ends with this process.
+    with Reader(own_session=False) as reader:
         for request, _ in requests():
             options = request["options"]
             kept = options.pop("keep_failed")
             limits = Limits(**options.pop("limits"))
             chosen = Options(**options, limits=limits, keep_failed=Path(kept) if kept else None)
-            answer(attempt(Path(request["source"]), Path(request["target"]), chosen, reader))
+            answer(attempt(Path(request["source"]), Path(request["target"]), chosen, reader, exact=True))

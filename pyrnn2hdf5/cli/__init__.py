@@ -96,8 +96,19 @@ def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
     sys.__unraisablehook__(unraisable)
 
 
+def _lead_closed_streams_nowhere() -> None:
+    """Else the next file that is opened becomes one of them, and is written to by whoever has something to say."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
 def main() -> None:
     """Run the command line."""
+    _lead_closed_streams_nowhere()
     tune_openblas()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Recognized text in a locale that cannot write it.

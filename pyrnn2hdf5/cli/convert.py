@@ -125,9 +125,9 @@ def _convert_one(
         # It starts while NumPy is imported; that it cannot is told when it is to read.
         with contextlib.suppress(ReaderError):
             reader.start()
-        from ..conversion.converter import attempt, target_of
+        from ..conversion.converter import attempt
 
-        outcome = attempt(source, target_of(source, output), options, reader)
+        outcome = attempt(source, output, options, reader)
     if as_json:
         print_json(outcome_record(outcome))
     conversion = outcome.conversion

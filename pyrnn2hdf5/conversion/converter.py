@@ -81,21 +81,19 @@ def convert(
     On any error no target is written and an existing one is untouched.
     """
     kept = usable_path(keep_failed) if keep_failed is not None else None
-    options = Options(force, verify, float64, compress, limits, ignore_checksum, kept)
-    return _convert(usable_path(source), target_of(source, target), options)
+    return convert_source(source, target, Options(force, verify, float64, compress, limits, ignore_checksum, kept))
 
 
-def target_of(source: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> Path:
-    """The file that a result gets: `target`, one in it where that is a folder, or the default one."""
-    if target is None:
-        return default_target(source)
-    path = usable_path(target)
-    # A name too long for the system is told when it is written.
-    return path / default_target(source).name if os.path.isdir(path) else path  # noqa: PTH112
-
-
-def _convert(source: Path, path: Path, options: Options, reader: Reader | None = None) -> Conversion:
-    existing = _look(source, path, options)
+def convert_source(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    options: Options,
+    reader: Reader | None = None,
+    *,
+    exact: bool = False,
+) -> Conversion:
+    """As `convert`; `reader` is the process to read with, for many sources. An `exact` target is no folder."""
+    source, path, existing = _look(source, target, options, exact=exact)
     if existing:
         return existing
     model, facts = read_pyrnn(
@@ -108,6 +106,8 @@ def _convert(source: Path, path: Path, options: Options, reader: Reader | None =
     from .writer import write
 
     stored = store(model, float64=options.float64, compress=options.compress)
+    if exact:
+        path.parent.mkdir(parents=True, exist_ok=True)
     verification = write(
         model, stored, path, force=options.force, verify=options.verify, keep_failed=options.keep_failed
     )
@@ -115,25 +115,25 @@ def _convert(source: Path, path: Path, options: Options, reader: Reader | None =
     return replace(made, source_size=facts.size, facts=facts, verification=verification)
 
 
-def attempt(source: Path, target: Path, options: Options, reader: Reader | None = None) -> Outcome:
-    """Convert a source to the file `target`, and tell what became of it whatever that is.
-
-    `reader` is the process to read with, for many sources.
-    """
+def attempt(
+    source: Path, target: Path | None, options: Options, reader: Reader | None = None, *, exact: bool = False
+) -> Outcome:
+    """Convert a source, and tell what became of it whatever that is; folders for an `exact` target are made."""
     start = time.perf_counter()
-    outcome = Outcome(source, target, source_size=size_of(source))
+    outcome = Outcome(source, target or default_target(source), source_size=size_of(source))
     try:
-        outcome = replace(outcome, conversion=_convert(source, target, options, reader))
+        conversion = convert_source(source, target, options, reader, exact=exact)
+        outcome = replace(outcome, target=conversion.target, conversion=conversion)
     except FAILURES as error:
         outcome = replace(outcome, error=error)
     return replace(outcome, seconds=round(time.perf_counter() - start, 3))
 
 
 def foresee(source: Path, target: Path, options: Options) -> Outcome:
-    """What `attempt` would do as far as that can be told without reading the model."""
+    """What `attempt` would do with an exact target, as far as that can be told without reading the model."""
     outcome = Outcome(source, target, source_size=size_of(source))
     try:
-        return replace(outcome, conversion=_look(source, target, options))
+        return replace(outcome, conversion=_look(source, target, options, exact=True)[2])
     except FAILURES as error:
         return replace(outcome, error=error)
 
@@ -146,10 +146,16 @@ def size_of(source: Path) -> int | None:
         return None
 
 
-def _look(source: Path, path: Path, options: Options) -> Conversion | None:
-    """The outcome where a target is left alone: all that is looked at before the model is read."""
+def _look(
+    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, options: Options, *, exact: bool
+) -> tuple[Path, Path, Conversion | None]:
+    """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
+    source = usable_path(source)
     with open_source(source):
         pass  # What is no pyrnn file at all is told before anything is said about a target.
+    path = default_target(source) if target is None else usable_path(target)
+    if target is not None and not exact and path.is_dir():
+        path = path / default_target(source).name
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
     if path.exists() and not path.is_file():
@@ -157,7 +163,7 @@ def _look(source: Path, path: Path, options: Options) -> Conversion | None:
     if path.exists() and path.samefile(source):
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
-        return None
+        return source, path, None
     try:
         there = read_stored(path, limits=options.limits)
     except Hdf5LayoutError:
@@ -168,7 +174,7 @@ def _look(source: Path, path: Path, options: Options) -> Conversion | None:
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
     if (there.compressed, there.float64) != (options.compress, options.float64):
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
-    return _conversion("up to date", source, path, there, restore(there))
+    return source, path, _conversion("up to date", source, path, there, restore(there))
 
 
 def _conversion(status: str, source: Path, path: Path, stored: Stored, model: Model) -> Conversion:

@@ -19,18 +19,24 @@ CHUNK: Final = 2**16
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     """Open a regular file for reading, unbuffered.
 
-    Raises `OSError` where there is none, `SourceError` for anything else: a FIFO would wait for a writer,
-    so what was opened is asked, not what the path was before.
+    Raises `OSError` where there is none, `SourceError` for anything else: a FIFO would wait for a writer, a
+    device may act on being opened. So what is there is asked before, and of what was opened again.
     """
     path = usable_path(path)
-    if os.path.isdir(path):  # noqa: PTH112 - Windows opens none, and says something else
-        raise SourceError("expected a file, got a directory")
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise SourceError("expected a file, got a device, pipe or socket")
-    # By its path too, which is how another process opens it where it cannot be handed the handle.
-    return io.FileIO(os.fspath(path), opener=lambda *_: handle)
+    _refuse_other_than_files(path.stat().st_mode)
+    file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    try:
+        _refuse_other_than_files(os.fstat(file.fileno()).st_mode)
+    except SourceError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_other_than_files(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+        raise SourceError(f"expected a file, got {what}")
 
 
 def usable_path(path: str | os.PathLike[str]) -> Path:

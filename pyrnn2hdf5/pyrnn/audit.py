@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import pickle
+import pickletools
 import re
 from collections.abc import Callable, Iterator
-from typing import IO, ClassVar, Final
+from typing import IO, Any, ClassVar, Final
 
 from ..errors import CorruptPickleError
 from .stubs import StubType
@@ -120,8 +121,6 @@ def _described(argument: object, depth: int = 2) -> str:
         return f"({', '.join(items)}{', ...' if len(argument) > MAX_CALLS else ''})"
     if (isinstance(argument, int) and abs(argument) < 2**64) or isinstance(argument, (float, type(None))):
         return repr(argument)
-    if isinstance(argument, Inert):
-        return f"{argument.path}(...)"
     return argument.path if isinstance(argument, InertType) else f"a {type(argument).__name__}"
 
 
@@ -135,30 +134,31 @@ class InertType(StubType):
 
 
 def _take(*_: object) -> None:
-    """What there is to take, of an instance or of the class itself."""
+    """What there is to take."""
 
 
 class Inert(metaclass=InertType):
-    """What any name becomes: it may be called, given a state, and filled as any container is; nothing happens."""
+    """What any name becomes: it may be called, given a state, and filled as any container is; nothing happens.
+
+    There are no instances: a call gives `result`, a type again, for Python may go on to use it as one.
+    """
 
     __slots__ = ()
     path: ClassVar[str] = ""
     heard: ClassVar[Callable[[tuple[object, ...]], object]] = staticmethod(lambda arguments: None)
+    result: ClassVar[InertType | None] = None
 
-    def __new__(cls, *arguments: object, **_: object) -> Inert:
+    def __new__(cls, *arguments: object, **_: object) -> Any:
         cls.heard(arguments)
-        return object.__new__(cls)
-
-    def __init__(self, *arguments: object, **options: object) -> None:
-        pass
-
-    def __call__(self, *arguments: object) -> Inert:
-        return self
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
+        return cls.result or cls
 
     __setstate__ = append = extend = add = staticmethod(_take)
+
+
+def _inert(path: str, heard: Callable[[tuple[object, ...]], object]) -> InertType:
+    """A stub of this name, which tells the arguments it is called with."""
+    parts = {"__slots__": (), "path": path, "heard": staticmethod(heard)}
+    return InertType("Inert", (Inert,), parts | {"result": InertType("Inert", (Inert,), {"path": f"{path}(...)"})})
 
 
 class _Auditor(pickle.Unpickler):
@@ -172,13 +172,11 @@ class _Auditor(pickle.Unpickler):
         if module == EXTENSION:
             module, name = "", "an extension code"
         self._names.note(module, name)
-        heard = staticmethod(lambda arguments: self._names.note_call(module, name, arguments))
-        path = f"{module}.{name}"[:MAX_NAME]
-        return InertType("Inert", (Inert,), {"__slots__": (), "path": path, "heard": heard})
+        return _inert(f"{module}.{name}"[:MAX_NAME], lambda said: self._names.note_call(module, name, said))
 
-    def persistent_load(self, pid: object) -> Inert:
+    def persistent_load(self, pid: object) -> InertType:
         self._names.note("", "a persistent id")
-        return Inert()
+        return Inert
 
     def _buffers(self) -> Iterator[bytes]:
         while True:
@@ -190,7 +188,8 @@ def audit(reopen: Callable[[], IO[bytes]], names: Names) -> None:
     """Follow the first pickle of a stream to its end and note what it names.
 
     `reopen` gives the stream from its beginning. Raises `CorruptPickleError` where the pickle ends too
-    early or is malformed, `MemoryError`, and what the stream raises.
+    early, is malformed, or needs a value that only a call of the real thing would give; `MemoryError`, and
+    what the stream raises.
     """
     codes: list[int] = []
     copyreg.clear_extension_cache()
@@ -222,3 +221,67 @@ def _follow(stream: IO[bytes], names: Names) -> int | None:
             return int(code[1])
         raise
     return None
+
+
+MAX_OPCODES: Final = 2**22
+"""Most opcodes that are looked at without being followed: two seconds."""
+
+OPCODES: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+UNSPELLED: Final = {
+    **dict.fromkeys(("PERSID", "BINPERSID"), "a persistent id"),
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), "an extension code"),
+    **{"NEXT_BUFFER": "an out-of-band buffer", "READONLY_BUFFER": "a read-only buffer"},
+}
+TEXTS: Final = ("STRING", "UNICODE", "UNICODE8")
+"""Ends of the names of opcodes whose argument is a text."""
+
+
+def spell(stream: IO[bytes], names: Names) -> None:
+    """Note what the opcodes of a pickle name, one after the other, without following what they do.
+
+    For what `audit` does not follow to its end: so nothing that stops it, but not Python, hides the names behind.
+    Raises as `audit`.
+    """
+    last: list[str | None] = [None, None]
+    memo: dict[int, str | None] = {}
+    try:
+        for _ in range(MAX_OPCODES):
+            code = stream.read(1)
+            if not code or code == pickle.STOP:
+                return
+            opcode = OPCODES[code]
+            argument = _argument(opcode, stream)
+            if opcode.name in ("GLOBAL", "INST"):
+                names.note(argument, _line(stream))
+            elif opcode.name == "STACK_GLOBAL":
+                module, name = last
+                names.note(*(("", "a computed name") if module is None or name is None else (module, name)))
+            elif opcode.name in UNSPELLED:
+                names.note("", UNSPELLED[opcode.name])
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+                memo[len(memo) if argument is None else int(argument)] = last[1]
+            elif opcode.name in ("GET", "BINGET", "LONG_BINGET"):
+                last = [last[1], memo.get(int(argument))]
+            elif opcode.name not in ("FRAME", "PROTO"):
+                last = [last[1], argument if opcode.name.endswith(TEXTS) else None]
+    except (KeyError, ValueError, OverflowError) as error:
+        raise CorruptPickleError(f"malformed pickle: {error}") from error
+    raise CorruptPickleError(f"expected at most {MAX_OPCODES} opcodes, got more")
+
+
+def _argument(opcode: pickletools.OpcodeInfo, stream: IO[bytes]) -> Any:
+    """The argument of an opcode; of names the first of two, of a text None where it cannot be told."""
+    if opcode.arg is None:
+        return None
+    if opcode.arg.n != pickletools.UP_TO_NEWLINE or opcode.name == "UNICODE":
+        try:
+            return opcode.arg.reader(stream)
+        except UnicodeDecodeError:
+            return None
+    # Python 2 quotes bytes of no encoding, on which the reader of `pickletools` stops.
+    line = _line(stream)
+    return line if opcode.name != "STRING" else None if "\\" in line else line[1:-1]
+
+
+def _line(stream: IO[bytes]) -> str:
+    return stream.readline().rstrip(b"\n").decode("utf-8", "backslashreplace")

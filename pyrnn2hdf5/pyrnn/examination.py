@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import IO, Any, Final
 
-from ..errors import CorruptPickleError, InvalidModelError, UnsafePickleError, UnsupportedModelError
+from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
 from ..limits import Limits
 from ..sandbox.child import memory_error
-from .audit import Names, audit
+from .audit import Names, audit, spell
 from .extraction import extract
 from .findings import Examination, Remains
 from .salvage import array_sizes, salvage, structure
@@ -47,7 +48,16 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
             audit(read_again, names)
         except (CorruptPickleError, MemoryError) as unfollowed:
             found["unfollowed"] = str(unfollowed) or "memory is at its limit"
-        return Examination(source=streams[-1].finish(), unlisted=names.unlisted, **found)
+            try:
+                spell(read_again(), names)
+            except (CorruptPickleError, MemoryError):
+                found["unfollowed"] += "; nor is what comes behind"
+        try:
+            source = streams[-1].finish()
+        except SourceError as too_long:
+            # What was met first is why it is refused.
+            raise found["problem"] from too_long
+        return Examination(source=source, unlisted=names.unlisted, **found)
     source = stream.finish()
     try:
         model = found["model"] = extract(root, source)
@@ -63,10 +73,13 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     return Examination(source=source, parts=sizes | {"rest": rest}, unlisted=names.unlisted, **found)
 
 
-def measure(file: IO[bytes], limits: Limits, tell: object = None, *, name: str) -> Examination:
-    """The facts of a file of which nothing else can be read."""
+def measure(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str) -> Examination:
+    """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
+    names = Names(tell)
     stream = SourceStream(name, file, limits.size, ignore_checksum=True)
-    return Examination(stream.finish(), protocol_of(stream.head))
+    with contextlib.suppress(CorruptPickleError, MemoryError):
+        spell(stream.reader, names)
+    return Examination(stream.finish(), protocol_of(stream.head), unlisted=names.unlisted)
 
 
 def protocol_of(head: bytes) -> int:

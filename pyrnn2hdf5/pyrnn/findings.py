@@ -52,7 +52,8 @@ class Examination:
 
     `problem` is why it cannot be converted, `remains` what there is in any case. `parts` are the bytes of the
     unpacked pickle: of the data of its arrays by kind, and the rest. `unlisted` counts the uses of names
-    beyond `audit.MAX_GLOBALS`, `unfollowed` is why the names behind some place are not known.
+    beyond `audit.MAX_GLOBALS`, `unfollowed` is why behind some place only those that are
+    spelled out are known.
     """
 
     source: SourceFacts

@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptPickleError, InvalidModelError, LoadLimitError
+from ..errors import CorruptPickleError, InvalidModelError, LoadLimitError, SourceError
 from ..limits import DEFAULT_LIMITS, Limits
 from ..model.lstm import Float64
 from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, network_of
 from ..model.shapes import EXACT_INTEGER, full_name, place
-from ..sandbox.bounded import Reader, bounded
+from ..sandbox.bounded import Reader, bounded, only
 from ..sandbox.messages import types_of
 from .findings import Examination, Global, RawModel, Remains, SourceFacts, globals_of
 
@@ -73,18 +73,23 @@ def read_pyrnn(
     meanwhile: Callable[[], object] | None = None,
 ) -> tuple[Model, SourceFacts]:
     """As `load_pyrnn`, with the facts of the file; `reader` and `meanwhile` are those of `bounded`."""
-    raw, facts = bounded(
+
+    def make(pair: tuple[RawModel, SourceFacts]) -> tuple[Model, SourceFacts]:
+        return to_model(*pair), pair[1]
+
+    made: tuple[Model, SourceFacts] = bounded(
         READ,
         path,
         limits,
         CorruptPickleError,
         types=types_of(RawModel, SourceFacts),
+        make=make,
         reader=reader,
         meanwhile=meanwhile,
         name=Path(path).name,
         ignore_checksum=ignore_checksum,
     )
-    return to_model(raw, facts), facts
+    return made
 
 
 def examine_pyrnn(
@@ -95,23 +100,34 @@ def examine_pyrnn(
     Raises `OSError`, and a `Pyrnn2Hdf5Error` where nothing at all can be told.
     """
     told: list[tuple[str, ...]] = []
-    name = Path(path).name
-    types = types_of(Examination, RawModel, Remains, SourceFacts)
-    try:
+
+    def hear(said: tuple[str, ...]) -> None:
+        if len(said) not in (3, 4):
+            raise ValueError("expected a name, its verdict, and what it is called with")
+        told.append(tuple(map(str, said)))
+
+    def ask(read: str) -> Examination:
+        types = types_of(Examination, RawModel, Remains, SourceFacts)
         found: Examination = bounded(
-            EXAMINE,
+            read,
             path,
             limits,
             CorruptPickleError,
             types=types,
+            make=only(Examination),
             reader=reader,
-            hear=told.append,
-            name=name,
+            hear=hear,
+            name=Path(path).name,
         )
+        return found
+
+    try:
+        found = ask(EXAMINE)
     except (LoadLimitError, CorruptPickleError) as error:
-        if not told:
-            raise
-        found = bounded(MEASURE, path, limits, CorruptPickleError, types=types, reader=reader, name=name)
+        try:
+            found = ask(MEASURE)
+        except (SourceError, CorruptPickleError):
+            raise error from None
         found = replace(found, problem=error, unfollowed=str(error))
     return found, globals_of(told)
 

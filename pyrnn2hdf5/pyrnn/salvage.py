@@ -46,13 +46,16 @@ def salvage(root: object) -> Remains:
 def array_sizes(root: object) -> dict[str, int]:
     """Bytes of the arrays of an object: `weights`, `buffers` and `derivatives`, told by the names of attributes."""
     sizes = {"weights": 0, "buffers": 0, "derivatives": 0}
-    left, seen = [root], 0
-    while left and seen < MAX_PARTS:
+    left, seen = [root], set[int]()
+    while left and len(seen) < MAX_PARTS:
         value = left.pop()
+        # A list may hold one list twice, which holds one twice, ...
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
         if isinstance(value, (list, tuple)):
             left += value[:MAX_PARTS]
         elif isinstance(value, ObjectStub):
-            seen += 1
             for name, attribute in value.state.items():
                 if isinstance(attribute, ArrayStub):
                     part = "weights" if name in WEIGHTS else "derivatives" if name in DERIVATIVES else "buffers"

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
-from ..errors import LoadLimitError, Pyrnn2Hdf5Error, ReaderError
+from ..errors import FAILURES, LoadLimitError, Pyrnn2Hdf5Error, ReaderError
 from ..files.paths import open_regular
 from ..limits import Limits
 from .child import function_of, outcome_of
@@ -28,8 +28,12 @@ PROGRAM: Final = "pyrnn2hdf5.sandbox.child"
 MAX_READS: Final = 200
 """Files that one process reads before a new one takes its place, so that its memory stays flat."""
 
+NO_RESULT: Final = "loading ended without a result: the file is made to crash a reader"
+
 START_SECONDS: Final = 30.0
 """Longest time an interpreter may take to start."""
+
+Result = TypeVar("Result")
 
 Read = str
 """A function of this package by its name, `module:name`, called as `read(file, limits, tell, **options)`.
@@ -45,6 +49,7 @@ class Reader:
     A new one takes its place after a file that was refused, so that none affects the next.
     """
 
+    own_session: bool = True
     process: Process | None = None
     reads: int = 0
 
@@ -57,7 +62,7 @@ class Reader:
     def start(self) -> Process:
         """The running process. Raises `ReaderError` where none can be started."""
         if self.process is None:
-            self.process, self.reads = Process(PROGRAM), 0
+            self.process, self.reads = Process(PROGRAM, own_session=self.own_session), 0
         return self.process
 
     def stop(self) -> None:
@@ -74,6 +79,7 @@ def bounded(
     damaged: type[Pyrnn2Hdf5Error],
     *,
     types: Types = {},  # noqa: B006 - never changed
+    make: Callable[[Any], Any] = lambda said: said,
     reader: Reader | None = None,
     meanwhile: Callable[[], object] | None = None,
     hear: Callable[[Any], object] = lambda said: None,
@@ -87,6 +93,9 @@ def bounded(
         The error for a file that crashes the process, or that meets an error nobody thought of.
     types
         The types of frozen values that may come back.
+    make
+        Makes the result of what comes back, which is not to be trusted: an error of another kind than ours is
+        damage of the file.
     reader
         The process to use, for many files; by default one is started for this file alone.
     meanwhile
@@ -105,10 +114,10 @@ def bounded(
     """
     with open_regular(path) as file:
         if limits.in_process:
-            return _read_here(read, file, limits, damaged, types, hear, meanwhile, options)
+            return _made(make, _read_here(read, file, limits, damaged, types, hear, meanwhile, options), damaged)
         used = reader or Reader()
         try:
-            value = _ask(used, read, file, limits, damaged, types, hear, meanwhile, options)
+            value = _made(make, _ask(used, read, file, limits, damaged, types, hear, meanwhile, options), damaged)
             used.reads += 1
         except BaseException:
             used.stop()
@@ -135,13 +144,10 @@ def _ask(
         frame = process.receive(deadline)
         if isinstance(frame, Ending):
             raise _error_of(frame, limits, damaged)
-        try:
-            ((kind, content),) = decode(frame, types).items()
-        except (ValueError, AttributeError) as error:
-            raise damaged("loading ended without a result: the file is made to crash a reader") from error
+        kind, content = _made(lambda frame: decode(frame, types).popitem(), frame, damaged)
         if kind != "said":
-            return _value_of(kind, content)
-        hear(content)
+            return _value_of(kind, content, damaged)
+        _made(hear, content, damaged)
 
 
 def _error_of(ending: Ending, limits: Limits, damaged: type[Pyrnn2Hdf5Error]) -> Pyrnn2Hdf5Error:
@@ -149,7 +155,17 @@ def _error_of(ending: Ending, limits: Limits, damaged: type[Pyrnn2Hdf5Error]) ->
         return LoadLimitError(f"time to load: expected at most {limits.seconds:g} s, got more", remedy="seconds")
     if ending.signal_name:
         return damaged(f"loading ended by {ending.signal_name}: the file nests too deep or is made to crash a reader")
-    return damaged("loading ended without a result: the file is made to crash a reader")
+    return damaged(NO_RESULT)
+
+
+def _made(make: Callable[[Any], Result], said: object, damaged: type[Pyrnn2Hdf5Error]) -> Result:
+    """What is made of an answer."""
+    try:
+        return make(said)
+    except FAILURES:
+        raise
+    except Exception as error:
+        raise damaged(NO_RESULT) from error
 
 
 def _read_here(
@@ -165,10 +181,22 @@ def _read_here(
         meanwhile()
     work = partial(function_of(read), file, limits, **options)
     message = copy(outcome_of(work, limits, damaged, lambda message: hear(copy(message)["said"])))
-    return _value_of(*message.popitem())
+    kind, content = message.popitem()
+    return _value_of(kind, content, damaged)
 
 
-def _value_of(kind: str, content: Any) -> Any:
+def _value_of(kind: str, content: Any, damaged: type[Pyrnn2Hdf5Error]) -> Any:
     if kind == "raised":
-        raise content
+        raise content if isinstance(content, FAILURES) else damaged(NO_RESULT)
     return content
+
+
+def only(*kinds: type[Any]) -> Callable[[Any], Any]:
+    """What takes an answer of one of these types as it is."""
+
+    def take(said: object) -> object:
+        if not isinstance(said, kinds):
+            raise TypeError(f"expected {kinds}, got {type(said)}")
+        return said
+
+    return take

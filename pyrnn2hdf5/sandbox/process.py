@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -40,8 +40,11 @@ KEPT: Final = (
 THREADS: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """A small model has no use for more threads of BLAS, and each takes memory."""
 
-MAX_FRAME: Final = 2**30
-"""Longest answer in bytes. The largest model has 64 MB of weights, and a history as much again."""
+MAX_ANSWERS: Final = 2**30
+"""Most bytes of the answers to one request. The largest model has 64 MB of weights, and a history as much again."""
+
+COST: Final = 2**16
+"""Bytes that an answer counts for beside its own, so that there are few of them: the most that are sent are 9,000."""
 
 CHUNK: Final = 2**20
 
@@ -60,8 +63,10 @@ class Ending:
 class Process:
     """A running process of this package; `start` it, send a request, receive its answers, `stop` it."""
 
-    def __init__(self, module: str, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, module: str, *, environment: Mapping[str, str] | None = None, own_session: bool = True) -> None:
         """Start `module`, whose `main` serves requests, with `environment` or next to none.
+
+        Without a session of its own it ends with the session of the caller.
 
         Raises `ReaderError` where no interpreter can be started.
         """
@@ -73,6 +78,7 @@ class Process:
             )
         if environment is None:
             environment = {name: os.environ[name] for name in KEPT if name in os.environ} | THREADS
+        self._leads = own_session and PASSES_DESCRIPTORS
         # Our own folder, where this package lies; then whatever the caller has, for NumPy and h5py.
         path = [str(Path(__file__).parent.parent.parent), *filter(None, sys.path)]
         command = [sys.executable, "-I", "-S", "-c", BOOT.format(path=path, module=module)]
@@ -88,7 +94,7 @@ class Process:
                 stderr=subprocess.DEVNULL,
                 env=dict(environment),
                 # An interrupt from the terminal reaches the caller alone, and what this one starts ends with it.
-                start_new_session=PASSES_DESCRIPTORS,
+                start_new_session=self._leads,
             )
         except OSError as error:
             if self._socket:
@@ -101,10 +107,12 @@ class Process:
                 theirs.close()
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         self._frames: queue.SimpleQueue[bytearray | None] = queue.SimpleQueue()
-        threading.Thread(target=_receive_all, args=(self._process.stdout, self._frames), daemon=True).start()
+        self._left = MAX_ANSWERS
+        threading.Thread(target=self._receive_all, args=(self._process.stdout,), daemon=True).start()
 
     def send(self, request: Mapping[str, Any], file: IO[bytes] | None = None) -> None:
         """Send a request, with an open file if it is about one. That the process is gone is told by `receive`."""
+        self._left = MAX_ANSWERS
         with contextlib.suppress(OSError):
             if self._socket and file:
                 line = json.dumps(dict(request), default=os.fspath).encode("ascii") + b"\n"
@@ -114,30 +122,30 @@ class Process:
                 self._socket.sendall(json.dumps(dict(request), default=os.fspath).encode("ascii") + b"\n")
             else:
                 assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-                named = {"file": os.fspath(file.name)} if file else {}
+                named = {"file": str(Path(file.name).absolute())} if file else {}
                 self._process.stdin.write(json.dumps({**request, **named}, default=os.fspath).encode("ascii") + b"\n")
                 self._process.stdin.flush()
 
     def receive(self, deadline: float) -> bytearray | Ending:
         """The next frame, waited for until `deadline` of `time.monotonic`; where none comes, the process is stopped."""
         with contextlib.suppress(queue.Empty):
-            return self._frames.get(timeout=max(deadline - time.monotonic(), 0)) or self._ending()
+            return self._frames.get(timeout=max(deadline - time.monotonic(), 0)) or self._end()
         # What was said in time counts, however long this process was stopped or busy.
         late = time.monotonic() - deadline > GRACE / 10
         with contextlib.suppress(queue.Empty):
-            return self._frames.get(timeout=GRACE if late else 0) or self._ending()
+            return self._frames.get(timeout=GRACE if late else 0) or self._end()
         return self.stop()
 
-    def _ending(self) -> Ending:
-        """How a process ended that says no more, or no more that can be understood."""
-        return Ending(self.stop(seconds=GRACE).signal_name)
+    def _end(self) -> Ending:
+        """How a process ended that says no more; one that goes on all the same is stopped."""
+        return replace(self.stop(seconds=GRACE), timed_out=False)
 
     def stop(self, seconds: float = 0) -> Ending:
         """End the process, with all it started, unless it ends by itself within `seconds`; tells how it ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         code = self._process.poll()
-        if PASSES_DESCRIPTORS:
+        if self._leads:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
@@ -148,19 +156,19 @@ class Process:
                     stream.close()
         return Ending(signal.Signals(-code).name if code and code < 0 else None, timed_out=code is None)
 
+    def _receive_all(self, stream: IO[bytes]) -> None:
+        """Put what the process says into the queue, frame by frame, and None at its end."""
+        with stream:
+            while frame := _receive(stream, self._left - COST):
+                self._left -= COST + len(frame)
+                self._frames.put(frame)
+        self._frames.put(None)
 
-def _receive_all(stream: IO[bytes], frames: queue.SimpleQueue[bytearray | None]) -> None:
-    """Put what a process says into a queue, frame by frame, and None at its end."""
-    with stream:
-        while frame := _receive(stream):
-            frames.put(frame)
-    frames.put(None)
 
-
-def _receive(stream: IO[bytes]) -> bytearray | None:
+def _receive(stream: IO[bytes], most: int) -> bytearray | None:
     header = stream.read(FRAME.size)
     left = FRAME.unpack(header)[0] if len(header) == FRAME.size else 0
-    if left > MAX_FRAME:
+    if left > most:
         return None
     frame = bytearray()
     # What is claimed is not allocated before it is here.

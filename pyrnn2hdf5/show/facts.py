@@ -93,7 +93,7 @@ class Facts:
     `problem` is why it cannot be converted (for HDF5: read), an error of this package. `structure` is
     the tree of the parts of what is no convertible model; `parts` are bytes of the unpacked file by
     `PARTS`; `globals` are what its pickle names, `unlisted_globals` counts the uses of more, and
-    `unfollowed` is why those behind some place are not known.
+    `unfollowed` is why behind some place only those that are spelled out are known.
     """
 
     path: str

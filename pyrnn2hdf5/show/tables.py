@@ -61,7 +61,8 @@ def globals_list(facts: Facts) -> RenderableType:
         for call in name.calls:
             table.add_row("", Text(f"  called with ({visible(call, MAX_CALL)})", BAD))
     more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
-    more += [Text(f"followed up to here: {visible(facts.unfollowed)}", BAD)] if facts.unfollowed else []
+    if facts.unfollowed:
+        more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
     return Group(_heading(facts), table, *more, *said)
 
@@ -71,7 +72,7 @@ def _meaning(facts: Facts) -> list[str]:
     unknown = sum(name.verdict == "unknown" for name in facts.globals)
     dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
     if not (unknown or dangerous or facts.unlisted_globals):
-        return [f"every name {'up to there ' if facts.unfollowed else ''}belongs to an OCRopus model"]
+        return [f"every name {'that was met ' if facts.unfollowed else ''}belongs to an OCRopus model"]
     said = []
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")

@@ -13,7 +13,7 @@ from pyrnn2hdf5.conversion.outcome import Options, Outcome
 from pyrnn2hdf5.sandbox.bounded import Reader
 
 
-def misbehave(source: Path, target: Path, options: Options, reader: Reader | None = None) -> Outcome:
+def misbehave(source: Path, target: Path, options: Options, reader: Reader, *, exact: bool) -> Outcome:
     if source.name.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if source.name.startswith("vanish"):
@@ -22,7 +22,7 @@ def misbehave(source: Path, target: Path, options: Options, reader: Reader | Non
         time.sleep(60)
     if source.name.startswith("fail"):
         raise ZeroDivisionError
-    return attempt(source, target, options, reader)
+    return attempt(source, target, options, reader, exact=exact)
 
 
 def main() -> None:

@@ -188,7 +188,7 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[2:] == [
         "allowed  __builtin__.list",
         "followed up to here: memory is at its limit",
-        "every name up to there belongs to an OCRopus model",
+        "every name that was met belongs to an OCRopus model",
     ]
     assert "memory to load" in done.stderr
     assert isinstance(facts(path).problem, LoadLimitError)
@@ -196,7 +196,7 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert show(path, "--globals").stdout.splitlines()[2:] == [
         "allowed  __builtin__.list",
         r"followed up to here: malformed pickle: invalid load key, '\xff'.",
-        "every name up to there belongs to an OCRopus model",
+        "every name that was met belongs to an OCRopus model",
     ]
     assert show(DIGITS, "--globals").stdout.endswith("\nevery name belongs to an OCRopus model\n")
 

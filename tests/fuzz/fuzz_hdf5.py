@@ -6,22 +6,22 @@ import random
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5 import load
-from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import restore, store
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
 from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.load import load_hdf5, read_by_library, read_plain, read_source
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
-from pyrnn2hdf5.sandbox import messages as wire
+from pyrnn2hdf5.sandbox.messages import encode
 
 from ..conftest import MODELS
 from .loop import cut, flip, fuzz, number, repeat
 
 MODEL: Final = load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")
 SEEDS: Final = (
-    hdf5.to_bytes(store(MODEL)),
-    hdf5.to_bytes(store(MODEL, compress=True)),
-    hdf5.to_bytes(store(MODEL, float64=True)),
+    to_bytes(store(MODEL)),
+    to_bytes(store(MODEL, compress=True)),
+    to_bytes(store(MODEL, float64=True)),
 )
 
 
@@ -40,17 +40,17 @@ def head(data: bytearray, chance: random.Random) -> None:
 def target(path: Path, chance: random.Random) -> None:
     """Read in this process, one time in fifty as users do; both readers must agree."""
     if chance.randrange(50) == 0:
-        load.load_hdf5(path, limits=Limits(seconds=5))
+        load_hdf5(path, limits=Limits(seconds=5))
         return
     try:
-        plain = load.read_plain(path)
+        plain = read_plain(path)
     except NotPlainError:
         plain = None
-    stored = load.read_by_library(path)
+    stored = read_by_library(path)
     if plain is not None:
-        assert wire.encode(plain) == wire.encode(stored)
+        assert encode(plain) == encode(stored)
     restore(stored)
-    load.read_source(path)
+    read_source(path)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,20 @@ import gzip
 import random
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pyrnn2hdf5 import load
-from pyrnn2hdf5.cli import text_output as render
-from pyrnn2hdf5.hdf5 import h5py_io as hdf5
+from pyrnn2hdf5.files.paths import open_regular
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import restore, store
 from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.load import read_by_library
 from pyrnn2hdf5.model.compatibility import remarks
-from pyrnn2hdf5.pyrnn import reader as pyrnn
+from pyrnn2hdf5.pyrnn.examination import examine
+from pyrnn2hdf5.pyrnn.extraction import read
+from pyrnn2hdf5.pyrnn.findings import Examination, RawModel, Remains, SourceFacts
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn, to_model
+from pyrnn2hdf5.sandbox.messages import decode, encode, types_of
+from pyrnn2hdf5.text import visible
 
 from ..conftest import MODELS
 from ..pickles import Dialect, dump, recognizer
@@ -31,6 +36,8 @@ SEEDS: Final = (
     gzip.compress(dump(recognizer()), 1, mtime=0),
     gzip.decompress((MODELS / "digits.pyrnn.gz").read_bytes()),
 )
+
+TYPES: Final = types_of(Examination, RawModel, Remains, SourceFacts)
 
 NAMES: Final = (
     *(b"cos\nsystem\n", b"cocrolib.lstm\nLSTM\n", b"cocrolib.lstm\nSoftmax\n", b"cocrolib.lstm\nCodec\n"),
@@ -61,16 +68,26 @@ def opcode(data: bytearray, chance: random.Random) -> None:
 
 def target(path: Path, chance: random.Random) -> None:
     """Read in this process, one time in fifty as users do, and write what was accepted."""
-    if chance.randrange(50) == 0:
-        model = pyrnn.load_pyrnn(path, limits=Limits(seconds=5))
+    kind = chance.randrange(50)
+    if kind == 0:
+        model = load_pyrnn(path, limits=Limits(seconds=5))
+    elif kind < 15:
+        with open_regular(path) as file:
+            passed(examine(file, Limits(), passed, name=path.name))
+        return
     else:
-        model = pyrnn._read(path, Limits(), ignore_checksum=bool(chance.randrange(2)))[0]
+        with open_regular(path) as file:
+            model = to_model(*passed(read(file, Limits(), name=path.name, ignore_checksum=bool(chance.randrange(2)))))
     for remark in remarks(model):
-        render.visible(remark).encode("utf-8")
-    stored = store(model)
+        visible(remark).encode("utf-8")
     written = path.with_name("written")
-    written.write_bytes(hdf5.to_bytes(stored))
-    restore(load.read_by_library(written))
+    written.write_bytes(to_bytes(store(model)))
+    restore(read_by_library(written))
+
+
+def passed(value: object) -> Any:
+    """A value as it comes out of the process that reads."""
+    return decode(b"".join(encode(value)), TYPES)
 
 
 if __name__ == "__main__":

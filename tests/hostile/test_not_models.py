@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gzip
 import io
 import os
@@ -24,7 +25,7 @@ from pyrnn2hdf5.load import load_file, load_hdf5
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS
-from .bounds import here, hold_promise, measured, refused
+from .promise import here, hold_promise, measured, refused
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 HDF5 = to_bytes(store(load_pyrnn(SOURCE)))
@@ -131,7 +132,7 @@ def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
             server.bind("x")  # relative, for its length is limited
         return path, special
     if request.param == "device":
-        return Path(os.devnull), special
+        return Path("/dev/zero"), special
     if request.param == "dangling link":
         path.symlink_to(tmp_path / "gone")
     if request.param == "link to itself":
@@ -140,18 +141,21 @@ def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     return path, "No such file or directory"
 
 
+def watched(real_open: Callable[..., object], opened: list[object]) -> Callable[..., object]:
+    def watching(file: object, *arguments: object, **options: object) -> object:
+        opened.append(file)
+        return real_open(file, *arguments, **options)
+
+    return watching
+
+
 def test_what_is_no_file_is_never_opened(
     tmp_path: Path, no_file: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, message = no_file
     opened: list[object] = []
-    real_open = io.open
-
-    def watching(file: object, *arguments: object, **options: object) -> object:
-        opened.append(file)
-        return real_open(file, *arguments, **options)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(io, "open", watching)
+    for module in (io, os, builtins):
+        monkeypatch.setattr(module, "open", watched(getattr(module, "open"), opened))  # noqa: B009
     runs = [here("verify", SOURCE, path), here("verify", path, SOURCE)]
     if not path.is_dir():
         runs.append(here("convert", path, "-o", tmp_path / "out.hdf5"))

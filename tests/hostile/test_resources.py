@@ -17,11 +17,10 @@ import pytest
 from pyrnn2hdf5.limits import MAX_WEIGHTS
 from pyrnn2hdf5.load import load_hdf5
 
+from ..hostile_pickles import BLOCK, MONSTERS, array
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer
-from ..test_sandbox import BLOCK, MONSTERS
-from ..test_unpickle import array
-from .bounds import MEMORY, SECONDS, here, hold_promise, measured, refused
-from .test_globals import text
+from .opcodes import text
+from .promise import MEMORY, SECONDS, here, hold_promise, measured, refused
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
 
@@ -225,6 +224,7 @@ def test_billion_laughs(tmp_path: Path, kind: bytes, place: str) -> None:
     }.get(place, lambda: recognizer(changes={place: laugh}))()
     if place in ("codec", "code2char", "label", "lstm", "nets"):
         assert "expected" in refused(tmp_path, dump(model))
+        assert "expected" in here("show", tmp_path / "hostile.pyrnn").stderr
     else:
         source = tmp_path / "m.pyrnn"
         source.write_bytes(dump(model))

@@ -22,7 +22,7 @@ from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS
 from ..pickles import Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
-from .bounds import refused
+from .promise import refused
 
 LSTM = "ocrolib.lstm"
 OTHERS: dict[str, Any] = {
@@ -134,8 +134,8 @@ def test_overflow_of_float32(tmp_path: Path) -> None:
         values = np.zeros((4, 7))
         values[1, 2] = number
         line = refused(tmp_path, dump(recognizer(softmax={"W2": values})))
-        assert "weights overflow float32 (use convert --float64): softmax W" in line
-        assert "at row 1, column 1" in line
+        assert "weights overflow float32: softmax W" in line
+        assert line.endswith(" at row 1, column 1 (see convert --float64)\n")
 
 
 CODECS: dict[str, tuple[Any, str]] = {

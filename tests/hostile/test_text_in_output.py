@@ -11,14 +11,15 @@ from pathlib import Path
 import h5py
 import pytest
 
-from pyrnn2hdf5.cli import text_output as render
 from pyrnn2hdf5.hdf5 import h5py_io as hdf5
 from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+from pyrnn2hdf5.text import visible
 
+from ..conftest import ROOT
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer
-from .bounds import Done, here, hold_promise, measured
+from .promise import Done, here, hold_promise, measured
 
 EVIL = "\x1b[2J\x1b]0;x\x07\u202e\u2066\u200b[red]x[/red]%s{0}\r\n<script>&\"'\x9b1m\u2028\ud800\x7f"
 NAME = EVIL.replace("/", "|").replace("\ud800", "\udcff")
@@ -139,9 +140,9 @@ def test_file_names(tmp_path: Path) -> None:
     assert {record["source"] for record in records} == {str(good), str(bad)}
     assert len([json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]) == 2
     with (tmp_path / "r.csv").open(newline="") as file:
-        assert {row["source"] for row in csv.DictReader(file)} == {render.visible(good), render.visible(bad)}
+        assert {row["source"] for row in csv.DictReader(file)} == {visible(good), visible(bad)}
     names = [case.get("name") for case in ET.parse(tmp_path / "r.xml").iter("testcase")]
-    assert sorted(map(str, names)) == sorted((render.visible(good), render.visible(bad)))
+    assert sorted(map(str, names)) == sorted((visible(good), visible(bad)))
     for more in ((), ("--json",), ("--junit", tmp_path / "v.xml")):
         harmless_run(here("verify", folder, *more))
     harmless((tmp_path / "v.xml").read_text())
@@ -168,8 +169,6 @@ def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, name: str, monkeypatch:
 def test_markup_is_text(tmp_path: Path) -> None:
     source = tmp_path / "[bold]m[bold] :smile:.pyrnn"
     source.write_bytes(dump(recognizer()))
-    done = measured(
-        "convert", source, env={"PATH": "", "FORCE_COLOR": "1", "PYTHONPATH": str(Path(render.__file__).parent.parent)}
-    )
+    done = measured("convert", source, env={"PATH": "", "FORCE_COLOR": "1", "PYTHONPATH": str(ROOT)})
     assert (done.code, done.stderr) == (0, "")
     assert "[bold]m[bold] :smile:.pyrnn" in done.stdout

@@ -31,24 +31,33 @@ class Done:
 
 
 def here(*arguments: object) -> Done:
-    """Run in this process; the file is read in a child all the same."""
+    """Run in this process; the file is read by a process of its own all the same."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
-# A process inherits the peak of the one that started it: a small one stands between this and it.
+# A process inherits the peak of the one that started it: a small one stands between this and it. Readers and
+# workers that are left by who started them come back to the small one, which counts them, and waits for each.
 LAUNCHER: Final = """
-import os, resource, subprocess, sys
+import ctypes, os, resource, subprocess, sys
+if sys.platform == "linux":
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 code = subprocess.call(sys.argv[2:])
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    pass
 os.write(int(sys.argv[1]), str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss).encode())
 sys.exit(code if code >= 0 else 128 - code)
 """
 
 
 def measured(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Done:
-    """Run in a process of its own, and measure it with all its children."""
+    """Run in a process of its own, and measure it with every process that comes of it, until the last has ended."""
     reader, writer = os.pipe()
     command: list[str | bytes] = [sys.executable, "-S", "-c", LAUNCHER, str(writer)]
     command += [sys.executable, "-m", "pyrnn2hdf5", *(os.fsencode(str(item)) for item in arguments)]

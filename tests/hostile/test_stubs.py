@@ -12,28 +12,25 @@ import pytest
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.limits import DEFAULT_LIMITS
+from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.model.model import arrays_of
-from pyrnn2hdf5.pyrnn import reader as pyrnn
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 
 from ..conftest import MODELS
+from ..hostile_pickles import TAMPERING
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer
-from ..test_unpickle import TAMPERING
-from .bounds import refused
-from .test_globals import text
+from .opcodes import by_global as name
+from .opcodes import text
+from .promise import refused
 
 MODEL = MODELS / "digits.pyrnn.gz"
-EXPECTED = to_bytes(store(pyrnn.load_pyrnn(MODEL)))
+EXPECTED = to_bytes(store(load_pyrnn(MODEL)))
 
 
 def in_this_process() -> bytes:
-    """A genuine model as a file, read without a child, so that a stub changed here would show."""
-    return to_bytes(store(pyrnn._read(MODEL, DEFAULT_LIMITS, ignore_checksum=False)[0]))
-
-
-def name(module: str, attribute: str) -> bytes:
-    return f"c{module}\n{attribute}\n".encode()
+    """A genuine model as a file, read in this very process, so that a stub changed here would show."""
+    return to_bytes(store(load_pyrnn(MODEL, limits=Limits(in_process=True))))
 
 
 LSTM = name("ocrolib.lstm", "LSTM")
@@ -151,7 +148,7 @@ def test_default_factories(tmp_path: Path, factory: bytes) -> None:
 
 
 def weights(path: Path) -> dict[str, bytes]:
-    return {key: value.tobytes() for key, value in arrays_of(pyrnn.load_pyrnn(path).network).items()}
+    return {key: value.tobytes() for key, value in arrays_of(load_pyrnn(path).network).items()}
 
 
 @pytest.mark.parametrize("dialect", [Dialect(0, style="INST"), Dialect(2), Dialect(4, 3, "NEWOBJ")], ids=str)
