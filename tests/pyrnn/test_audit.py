@@ -337,7 +337,10 @@ def test_a_pickle_is_followed_as_far_as_it_goes(written: Write) -> None:
         (b"cos\nsystem\ncos\nsys", "malformed pickle: pickle data was truncated"),
     ):
         found, named = examine_pyrnn(written(data))
-        assert (names(named), found.unfollowed) == ([("os", "system")], problem)
+        assert names(named)[0] == ("os", "system")
+        assert {name.module for name in named} == {"os"}
+        assert found.unfollowed is not None
+        assert found.unfollowed.startswith(problem)
         assert isinstance(found.problem, UnsafePickleError)
 
 
@@ -362,7 +365,12 @@ def test_no_number_of_names_hides_a_dangerous_one() -> None:
 
 ENDINGS: dict[str, tuple[Callable[[], bytes], type[Pyrnn2Hdf5Error], str]] = {
     "a crash": (lambda: b"})" + b"\x85" * 2_000_000 + b"Ns.", CorruptPickleError, "loading ended by SIGSEGV"),
-    "time": (lambda: b"N0" * 100 * 2**20 + b"N.", LoadLimitError, "time to load: expected at most 0.2 s"),
+    "time": (
+        # Keys of one hash: what Python takes for them grows with the square of their number.
+        lambda: b"}(" + b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000)) + b"u.",
+        LoadLimitError,
+        "time to load: expected at most 2 s",
+    ),
 }
 
 
@@ -370,7 +378,7 @@ ENDINGS: dict[str, tuple[Callable[[], bytes], type[Pyrnn2Hdf5Error], str]] = {
 def test_what_was_named_before_the_end_of_a_reader_is_told(what: str, written: Write) -> None:
     make, kind, message = ENDINGS[what]
     path = written(gzip.compress(b"\x80\x02cos\nsystem\n(S'id'\ntR0" + make(), 1))
-    found, named = examine_pyrnn(path, limits=Limits(seconds=0.2))
+    found, named = examine_pyrnn(path, limits=Limits(seconds=2))
     assert named == (Global("os", "system", "dangerous", ("b'id'",)),)
     assert isinstance(found.problem, kind)
     assert message in str(found.problem)
