@@ -27,8 +27,9 @@ def _visible(char: str) -> str:
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """The `repr` of a text, cut where it is longer than `limit` characters."""
-    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."
+    """The `repr` of a text, cut after `limit` characters."""
+    shown = repr(text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[:limit]}..."
 
 
 def format_size(count: int) -> str:

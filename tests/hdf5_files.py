@@ -33,6 +33,14 @@ def written(model: Model, folder: Path, **options: bool) -> Path:
     return path
 
 
+def as_kraken_writes(model: Model, path: Path) -> Path:
+    """Write a model without the subgroup of this project."""
+    path.write_bytes(to_bytes(store(model)))
+    with h5py.File(path, "r+") as file:
+        del file["pyrnn2hdf5"]
+    return path
+
+
 def same(left: Model, right: Model) -> bool:
     arrays, others = arrays_of(left.network), arrays_of(right.network)
     return left.codec == right.codec and all(arrays[name].tobytes() == others[name].tobytes() for name in arrays)

@@ -71,6 +71,16 @@ class Dialect:
     memoize: bool = False
 
 
+DIALECTS = [
+    Dialect(protocol, python, style, core)
+    for protocol in range(6)
+    for python in (2, 3)
+    for style in ("INST", "OBJ", "NEWOBJ", "reconstructor")
+    for core in ("numpy.core", "numpy._core")
+    if python == 3 or protocol <= 2
+]
+
+
 class Writer:
     """Turns values into one pickle of a dialect."""
 

@@ -1,4 +1,4 @@
-"""A folder of models, good, bad and none."""
+"""A folder of models, good, bad and none; and what is in a folder."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
 from .conftest import MODELS
 from .pickles import Name, dump
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def make_tree(folder: Path) -> Path:
     """Three good models, a duplicate, one hostile, one broken, and files that are none."""
-    folder = tmp_path / "tree"
     (folder / "sub" / "deep").mkdir(parents=True)
     shutil.copy(SOURCE, folder / "a.pyrnn.gz")
     shutil.copy(MODELS / "digits-plain.pyrnn", folder / "sub" / "no-suffix")
@@ -29,5 +25,11 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+def only(folder: Path) -> list[str]:
+    """The names in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def names(folder: Path) -> list[str]:
+    """The files below a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

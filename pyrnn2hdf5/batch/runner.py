@@ -54,7 +54,7 @@ def plan(
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
-            found = [(source, default_target(source.name) if source.name else source)]
+            found = [(source, default_target(source.name))]
         else:
             files = (path for path in pyrnn_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
             found = [(path, default_target(path.relative_to(source))) for path in files]

@@ -149,6 +149,7 @@ def _convert(path: Path, folder: Path, limits: Limits) -> Found:
     sha256 = sha256_of(path)
     named = folder / default_target(path.name)
     marked = marked_name(named, sha256)
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = convert(path, marked, force=True, limits=limits)
@@ -156,9 +157,13 @@ def _convert(path: Path, folder: Path, limits: Limits) -> Found:
         stored = _take_name(marked, named) if made.kind == KIND else marked
         return Found(load_hdf5(stored, limits=limits), stored, converted=True)
     except (Pyrnn2Hdf5Error, OSError) as error:
+        if new:
+            # Nothing was stored, so nothing is left.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         # Where the model itself is to blame, that is what is told.
         model = load_file(path, limits=limits)
-        said = f"the conversion was not stored in {folder}: {describe_error(error)}"
+        said = f"the conversion was not stored in {folder}: {describe_error(error, folder)}"
     try:
         # What is recognized now and what will be recognized from the stored file are the same.
         return Found(restore(store(model)), path, warnings=(said,))

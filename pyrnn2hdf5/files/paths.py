@@ -60,9 +60,26 @@ STAGE: Final = re.compile(r"\.(bin|nrm|dew)$")
 
 
 def default_target(source: str | os.PathLike[str]) -> Path:
-    """Where a conversion goes unless told otherwise: kraken drops the last suffix and adds `.hdf5`."""
+    """Where a conversion goes unless told otherwise: beside its source, named as kraken names it.
+
+    Parameters
+    ----------
+    source
+        A pyrnn file; it need not exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The last suffix is dropped and `.hdf5` added: `model.pyrnn.gz` becomes `model.pyrnn.hdf5`.
+
+    Raises
+    ------
+    TypeError
+        Where `source` is no path.
+    """
     source = Path(source)
-    return source.with_name(source.stem + ".hdf5")
+    # Not `with_name`, which refuses a folder such as `/`: that it is no file is told when it is opened.
+    return source.parent / f"{source.stem}.hdf5"
 
 
 def text_target(image: Path, suffix: str) -> Path:

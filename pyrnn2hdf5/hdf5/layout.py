@@ -17,6 +17,7 @@ from ..model.compatibility import codec_problems, kraken_labels
 from ..model.lstm import Float64
 from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
 from ..model.shapes import GATES, PEEPHOLES, place
+from ..text import shorten
 
 KIND: Final = "pyrnn-bidi"
 KIND_EXT: Final = "pyrnn-bidi-ext"
@@ -52,7 +53,7 @@ LAYOUT: Final = _layout()
 ROWS_BY_CLASS: Final = (".bidilstm.1.softmax.w", ".bidilstm.1.softmax.W", "codec")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stored:
     """A model as it lies in a file: data sets by name, labels by row, and what goes with them."""
 
@@ -65,6 +66,14 @@ class Stored:
     training: TrainingRecord | None = None
     normalize: str | None = None
     source: Source | None = None
+
+    def __repr__(self) -> str:
+        labels = None if self.labels is None else len(self.labels)
+        source = shorten(self.source.name) if self.source else None
+        return (
+            f"Stored(kind={shorten(self.kind)}, {len(self.data)} data sets, labels={labels}, float64={self.float64}, "
+            f"compressed={self.compressed}, permuted={self.permutation is not None}, source={source})"
+        )
 
     @property
     def float64(self) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError
 from ..model.lstm import THRESHOLD, class_probabilities, decode_classes, hidden_batch
 from ..model.model import Codec, Model
+from ..text import shorten
 from .line_normalization import PAD, Image, PreparedLine, read_line
 
 WINDOW: Final = 256
@@ -30,13 +31,18 @@ class Character:
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recognition:
     """What was read in one line image, and what looks wrong with the image."""
 
     text: str
     characters: tuple[Character, ...]
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"Recognition({shorten(self.text, 120)}, {len(self.characters)} characters, {len(self.warnings)} warnings)"
+        )
 
 
 def recognize(
@@ -47,11 +53,39 @@ def recognize(
     threshold: float = THRESHOLD,
     normalize: bool = True,
 ) -> list[Recognition]:
-    """Read line images: paths, or grey values (h, w), dark on light.
+    """Read line images, as ocropy reads them.
 
-    Lines are dewarped unless `normalize` is false, see `lines.read_line`; `pad` is in steps,
-    `threshold` the P(blank) below which there is a character. Raises `InvalidModelError` for a
-    model without codec, and whatever an image meets: `OSError`, `InvalidInputError`.
+    Parameters
+    ----------
+    model
+        A model with a codec, of either format.
+    images
+        Line images: paths, or arrays of grey values (h, w) in pixels, dark on light, of any numeric type and
+        scale.
+    pad
+        Steps of silence before and after each line; a step is a column of the dewarped line.
+    threshold
+        P(blank), 0 to 1, below which there is a character. ocropy uses 0.7, kraken 0.5.
+    normalize
+        Dewarp the lines by a CenterNormalizer, with the parameters of the model where it has one. Without it
+        they must be dewarped already, `model.Ni` pixels high.
+
+    Returns
+    -------
+    list of Recognition
+        One an image, in their order: the text, its characters with their columns in pixels and their
+        probabilities, and what looks wrong with the image.
+
+    Raises
+    ------
+    InvalidModelError
+        Where the model has no codec.
+    OSError, InvalidInputError
+        Where an image cannot be read, or is no text line.
+    MissingExtraError
+        Where the extra `[ocr]` is not installed.
+    MemoryError
+        Where a line takes more memory than there is.
     """
     found = []
     for result in recognize_each(model, images, pad=pad, threshold=threshold, normalize=normalize):

@@ -19,10 +19,10 @@ from .stubs import StubType
 from .unpickler import MAX_NAME, collector_off, stub_of
 
 MAX_GLOBALS: Final = 1000
-"""Most different names listed; real files have up to 20."""
+"""Most different names listed, and as many dangerous ones, which others must not hide; real files have up to 20."""
 
 MAX_CALLS: Final = 8
-"""Most calls of one name that are told."""
+"""Most different calls of one name that are told."""
 
 MAX_ARGUMENT: Final = 80
 """Longest argument of a call that is told whole."""
@@ -86,7 +86,7 @@ class Names:
 
     def __init__(self, tell: Callable[[tuple[str, ...]], object]) -> None:
         self._tell = tell
-        self._calls: dict[tuple[str, str], int] = {}
+        self._calls: dict[tuple[str, str], set[str]] = {}
         self.unlisted = 0
 
     def note(self, module: str, name: str) -> None:
@@ -94,19 +94,22 @@ class Names:
         key = module[:MAX_NAME], name[:MAX_NAME]
         if key in self._calls:
             return
-        if len(self._calls) < MAX_GLOBALS:
-            self._calls[key] = 0
-            self._tell((*key, verdict_of(*key)))
+        verdict = verdict_of(*key)
+        if len(self._calls) < MAX_GLOBALS * (2 if verdict == "dangerous" else 1):
+            self._calls[key] = set()
+            self._tell((*key, verdict))
         else:
             self.unlisted += 1
 
     def note_call(self, module: str, name: str, arguments: tuple[object, ...]) -> None:
         """A name is called."""
         key = module[:MAX_NAME], name[:MAX_NAME]
-        verdict = verdict_of(*key)
-        if key in self._calls and self._calls[key] < MAX_CALLS and verdict == "dangerous":
-            self._calls[key] += 1
-            said = ", ".join(map(_described, arguments[:MAX_CALLS])) + (", ..." if len(arguments) > MAX_CALLS else "")
+        told, verdict = self._calls.get(key), verdict_of(*key)
+        if told is None or len(told) == MAX_CALLS or verdict != "dangerous":
+            return
+        said = ", ".join(map(_described, arguments[:MAX_CALLS])) + (", ..." if len(arguments) > MAX_CALLS else "")
+        if said not in told:
+            told.add(said)
             self._tell((*key, verdict, said))
 
 
@@ -192,7 +195,9 @@ def audit(reopen: Callable[[], IO[bytes]], names: Names) -> None:
     copyreg.clear_extension_cache()
     try:
         with collector_off():
-            while (code := _follow(reopen(), names)) is not None and len(codes) < MAX_EXTENSIONS:
+            while (code := _follow(reopen(), names)) is not None:
+                if len(codes) == MAX_EXTENSIONS:
+                    raise CorruptPickleError(f"extension codes: expected at most {MAX_EXTENSIONS}, got more")
                 codes.append(code)
                 # Only a registered code leads to `find_class`.
                 copyreg.add_extension(EXTENSION, str(code), code)

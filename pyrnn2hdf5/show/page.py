@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHARE_BAR: Final = 24
 MAX_LABELS: Final = 300
-"""Most labels of a group on the page; `--codec` lists all."""
+"""Most labels of a group on the page; `tables.codec_list` has all."""
 MAX_COMMANDS: Final = 5
 MAX_TEXT: Final = 300
 

@@ -72,7 +72,7 @@ def _meaning(facts: Facts) -> list[str]:
     unknown = sum(name.verdict == "unknown" for name in facts.globals)
     dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
     if not (unknown or dangerous or facts.unlisted_globals):
-        return ["every name belongs to an OCRopus model"]
+        return [f"every name {'that was met ' if facts.unfollowed else ''}belongs to an OCRopus model"]
     said = []
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")

@@ -25,6 +25,7 @@ from ..model.model import LineNormalizer, Model
 from ..model.shapes import place
 from ..ocr.images import read_image, read_truth
 from ..ocr.line_normalization import normalize_line, prepare_line
+from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
 
 
@@ -62,13 +63,18 @@ class LabelsCheck:
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification:
     """Facts only; `problems` says in words what differs, and is empty for equal models."""
 
     stored: tuple[DataSetCheck, ...]
     labels: LabelsCheck
     behaviour: Behaviour | None
+
+    def __repr__(self) -> str:
+        problems = self.problems
+        first = f", the first {shorten(problems[0], 120)}" if problems else ""
+        return f"Verification(ok={self.ok}, {len(self.stored)} data sets, {len(problems)} problems{first})"
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -95,10 +101,32 @@ def verify(
 ) -> Verification:
     """Compare two model files, pyrnn or HDF5 on either side.
 
-    `images` are line images to run both on besides the built-in lines (extra `[ocr]`), dewarped by
-    the line normalizer of the source; a `*.gt.txt` beside one is its truth. `tolerance` is the
-    largest difference of a class probability; by default what rounding to float32 explains.
-    Raises `OSError` or a `Pyrnn2Hdf5Error` where a model or an image cannot be read.
+    Parameters
+    ----------
+    source
+        The model that is taken to be right.
+    result
+        The model to be compared with it.
+    images
+        Line images to run both on besides the built-in lines (needs the extra `[ocr]`), dewarped by the line
+        normalizer of the source. A `*.gt.txt` beside one is its truth, for character error rates.
+    tolerance
+        Largest difference of a class probability, 0 to 1; by default what rounding to float32 explains.
+    limits
+        What reading each model may take: bytes and seconds.
+
+    Returns
+    -------
+    Verification
+        Data sets compared bit for bit in the coarser of both types, labels, and what both networks do; `ok`
+        where nothing differs.
+
+    Raises
+    ------
+    OSError, Pyrnn2Hdf5Error
+        Where a model or an image cannot be read. The `path` of a `Pyrnn2Hdf5Error` says which.
+    MissingExtraError
+        Where there are images and the extra `[ocr]` is not installed.
     """
     expected, source_model = _load(source, limits)
     got, result_model = _load(result, limits)

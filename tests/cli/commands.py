@@ -11,10 +11,12 @@ from typer.testing import CliRunner, Result
 from pyrnn2hdf5.cli import app
 
 
-def run(*arguments: object, env: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+def run(*arguments: object, answer: str | None = None, env: dict[str, str] | None = None) -> Result:
+    """Run a command in this process; `answer` is what is typed."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer, env=env)
 
 
 def module(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in a process of its own."""
     command: list[str | bytes] = [sys.executable, "-m", "pyrnn2hdf5", *map(os.fsencode, map(str, arguments))]
     return subprocess.run(command, capture_output=True, check=False)

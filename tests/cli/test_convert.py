@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.text import visible
 
 from ..cli.commands import module, run
 from ..conftest import MODELS
@@ -44,7 +44,7 @@ def test_json(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert list(said) == [
         *("schema", "source", "target", "status", "kind", "source_size", "source_sha256", "target_size"),
-        *("target_sha256", "verification", "warnings", "error"),
+        *("target_sha256", "verification", "warnings", "duplicate_of", "seconds", "error"),
     ]
     assert (said["schema"], said["status"], said["error"]) == (1, "converted", None)
     assert said["verification"]["ok"] is True
@@ -146,7 +146,7 @@ def test_odd_names_work_and_are_shown_escaped(tmp_path: Path, name: str) -> None
     text = done.stdout.decode("utf-8")
     assert text.count("\n") == 1
     assert not set(text[:-1]) & {"\n", "\x1b", "\u202e"}
-    assert render.visible(name) in text
+    assert visible(name) in text
 
 
 def test_a_hostile_name_of_a_global_is_escaped(tmp_path: Path) -> None:

@@ -27,10 +27,15 @@ from pyrnn2hdf5.verification.comparison import verify
 
 from ..conftest import MODELS
 from ..pickles import Text, dump, recognizer
-from ..test_cli import run
-from ..trees import names
+from ..trees import make_tree, names
+from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "tree")
 
 
 def test_two_sources_of_one_target_are_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -9,20 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5.cli import app
-from pyrnn2hdf5.cli import text_output as render
+from pyrnn2hdf5.text import format_size
 
 from ..conftest import MODELS
+from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 NOLNORM = MODELS / "digits-nolnorm.pyrnn.gz"
-
-
-def run(*arguments: object, answer: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer)
 
 
 @pytest.fixture
@@ -42,7 +37,7 @@ def stale(model_dir: Path, tmp_path: Path) -> Path:
 
 def test_models_are_listed(model_dir: Path, stale: Path) -> None:
     def size(name: str) -> list[str]:
-        return render.size((model_dir / name).stat().st_size).split()
+        return format_size((model_dir / name).stat().st_size).split()
 
     done = run("models")
     lines = [line.split() for line in done.stdout.splitlines()]

@@ -11,25 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5.cli import app
 from pyrnn2hdf5.cli.text_output import evaluation_lines, text_line
 from pyrnn2hdf5.errors import TargetConflictError
 from pyrnn2hdf5.files.paths import refuse_shared_targets
 from pyrnn2hdf5.model.model import Codec
 from pyrnn2hdf5.ocr.evaluation import evaluate
+from pyrnn2hdf5.ocr.images import read_image
 
 from ..conftest import LINES, MODELS, SHARED
+from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 NOLNORM = MODELS / "digits-nolnorm.pyrnn.gz"
 TEXTS = [path.read_text("utf-8").rstrip("\n") for path in sorted(LINES.glob("*.ocropy.txt"))]
-
-
-def run(*arguments: object, answer: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +176,7 @@ def test_json(model: Path) -> None:
     assert (said["schema"], said["image"], said["text"]) == (1, str(LINES / "line-0.png"), TEXTS[0])
     assert [character["label"] for character in said["characters"]] == list(TEXTS[0])
     assert list(said["characters"][0]) == ["label", "column", "probability"]
-    width = pyrnn2hdf5.images.read_image(LINES / "line-0.png").shape[1]
+    width = read_image(LINES / "line-0.png").shape[1]
     assert all(0 <= c["column"] < width and 0 < c["probability"] <= 1 for c in said["characters"])
 
 

@@ -16,10 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 import pyrnn2hdf5
-from pyrnn2hdf5.cli import app
 from pyrnn2hdf5.conversion.converter import convert
 from pyrnn2hdf5.errors import InvalidModelError, LoadLimitError, UnsupportedModelError
 from pyrnn2hdf5.limits import Limits
@@ -27,13 +26,14 @@ from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED
 from ..pickles import Call, Dialect, Name, Obj, Text, dump, recognizer
+from .commands import run
 
 DIGITS = MODELS / "digits-00004000.pyrnn.gz"
 LSTM = "ocrolib.lstm"
 
 
-def run(*arguments: object, **environment: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80", **environment}).invoke(app, ["show", *map(str, arguments)])
+def show(*arguments: object, **environment: str) -> Result:
+    return run("show", *arguments, env={"COLUMNS": "80", **environment})
 
 
 def write(path: Path, value: Any, dialect: Dialect | None = None) -> Path:
@@ -42,7 +42,7 @@ def write(path: Path, value: Any, dialect: Dialect | None = None) -> Path:
 
 
 def test_the_page_of_a_model() -> None:
-    done = run(DIGITS)
+    done = show(DIGITS)
     assert (done.exit_code, done.stderr) == (0, "")
     for fact in (
         "pyrnn, a pickle of protocol 2, packed by gzip",
@@ -60,24 +60,24 @@ def test_the_page_of_a_model() -> None:
         "kraken 0.3 to 0.6, pyrnn2hdf5",
     ):
         assert fact in done.stdout
-    assert re.search(r"buffers +4\.7 MiB +81\.4% ", done.stdout)
+    assert re.search(r"buffers +4\.6 MiB +79\.0% ", done.stdout)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_page_keeps_to_its_width_and_ends_no_line_in_spaces(width: int) -> None:
-    lines = run(DIGITS, COLUMNS=str(width)).stdout.splitlines()
+    lines = show(DIGITS, COLUMNS=str(width)).stdout.splitlines()
     assert max(map(len, lines)) <= width
     assert not any(line.endswith(" ") for line in lines)
 
 
 def test_colour_only_on_a_terminal_that_wants_it() -> None:
-    assert "\x1b" not in run(DIGITS).stdout
-    assert "\x1b[" in run(DIGITS, FORCE_COLOR="1", TERM="xterm-256color").stdout
-    assert "\x1b[3" not in run(DIGITS, FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1").stdout
+    assert "\x1b" not in show(DIGITS).stdout
+    assert "\x1b[" in show(DIGITS, FORCE_COLOR="1", TERM="xterm-256color").stdout
+    assert "\x1b[3" not in show(DIGITS, FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1").stdout
 
 
 def test_several_models_come_one_after_the_other() -> None:
-    done = run(MODELS / "digits.pyrnn.gz", MODELS / "digits-kraken.pyrnn.gz")
+    done = show(MODELS / "digits.pyrnn.gz", MODELS / "digits-kraken.pyrnn.gz")
     assert done.stdout.count("\nnetwork\n") == 2
     assert f"\n\n{MODELS / 'digits-kraken.pyrnn.gz'}"[:40] in done.stdout
     assert "kraken under Python 2 (module kraken.lib.lstm)" in done.stdout
@@ -86,43 +86,43 @@ def test_several_models_come_one_after_the_other() -> None:
 def test_a_folder_is_a_table(tmp_path: Path) -> None:
     shutil.copy(DIGITS, tmp_path)
     pyrnn2hdf5.convert(DIGITS, tmp_path / "m.hdf5")
-    assert run(tmp_path).stdout.splitlines() == [
+    assert show(tmp_path).stdout.splitlines() == [
         "model                    format      size  Ni  Ns   No  trained   error scripts",
         "digits-00004000.pyrnn.gz  pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin",
         "m.hdf5                     HDF5  89.9 KiB  32  24   25    4,000  48.41% Latin",
     ]
     (tmp_path / "broken.pyrnn").write_bytes(b"garbage")
     write(tmp_path / "hostile.pyrnn", Name("os", "system"))
-    done = run(tmp_path)
+    done = show(tmp_path)
     assert done.exit_code == 1
     assert "broken.pyrnn\n  expected a pickle, got data that begins with b'garbage'\n" in done.stdout
     assert "  refused global os.system: not part of an OCRopus line recognizer\n" in done.stdout
-    told = [json.loads(line) for line in run(tmp_path, "--json").stdout.splitlines()]
+    told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
-    assert run(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
+    assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
 
 
 def test_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_path: Path) -> None:
     name = "a-name-of-a-model-that-is-long.pyrnn.gz"
     shutil.copy(DIGITS, tmp_path / name)
-    assert run(tmp_path).stdout.splitlines()[1:] == [
+    assert show(tmp_path).stdout.splitlines()[1:] == [
         name,
         " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin",
     ]
-    assert name + "  pyrnn" in run(tmp_path, COLUMNS="120").stdout
+    assert name + "  pyrnn" in show(tmp_path, COLUMNS="120").stdout
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    done = run(tmp_path)
+    done = show(tmp_path)
     assert (done.exit_code, done.stderr) == (1, f"error: {tmp_path}: expected models, found none\n")
 
 
 def test_json_holds_all_of_it() -> None:
-    told = json.loads(run(DIGITS, "--json").stdout)
+    told = json.loads(show(DIGITS, "--json").stdout)
     assert list(told) == [
         *("schema", "source", "status", "error", "file", "network", "structure", "parts", "codec"),
         *("line_normalizer", "normalize", "training", "weights", "units", "compatibility", "globals"),
-        *("unlisted_globals", "scan_problem", "notes"),
+        *("unlisted_globals", "unfollowed", "notes"),
     ]
     assert (told["schema"], told["status"], told["error"]) == (1, "shown", None)
     assert told["codec"]["labels"][22] == {
@@ -132,7 +132,8 @@ def test_json_holds_all_of_it() -> None:
     assert told["line_normalizer"]["parameters"]["target_height"] == 32
     assert [matrix["shape"] for matrix in told["weights"]] == ([[24, 57]] * 4 + [[24]] * 3) * 2 + [[25, 49]]
     assert all(sum(matrix["histogram"]) == np.prod(matrix["shape"]) for matrix in told["weights"])
-    assert told["globals"][0] == {"module": LSTM, "name": "SeqRecognizer", "offset": 3, "allowed": True}
+    first = {"module": LSTM, "name": "SeqRecognizer", "verdict": "allowed", "calls": [], "allowed": True}
+    assert told["globals"][0] == first
 
 
 def test_json_has_no_nan_and_no_infinity(tmp_path: Path) -> None:
@@ -140,11 +141,11 @@ def test_json_has_no_nan_and_no_infinity(tmp_path: Path) -> None:
     huge[0] *= -1
     logs = {"error_log": [float("nan"), float("inf")], "cerror_log": []}
     path = write(tmp_path / "m", recognizer(forward={"WGI": huge}, changes=logs))
-    told = json.loads(run(path, "--json").stdout, parse_constant=pytest.fail)
+    told = json.loads(show(path, "--json").stdout, parse_constant=pytest.fail)
     assert told["weights"][0]["sd"] is None
     assert sum(told["weights"][0]["histogram"]) == 24
     assert told["training"]["curve"] is None
-    assert run(path).exit_code == 1
+    assert show(path).exit_code == 1
 
 
 REFUSED = {
@@ -161,15 +162,18 @@ def test_a_refused_pickle_is_one_red_line(what: str, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     data, culprit = REFUSED[what]
     Path("m").write_bytes(data)
-    done = run("m")
+    done = show("m")
     line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer\n"
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
-    coloured = run("m", FORCE_COLOR="1", TERM="xterm").stderr
+    coloured = show("m", FORCE_COLOR="1", TERM="xterm").stderr
     assert coloured == f"\x1b[31m{line.rstrip()}\x1b[0m\n"
-    listed = run("m", "--globals")
+    listed = show("m", "--globals")
     assert (listed.exit_code, listed.stderr) == (1, line)
-    assert re.search(rf"^ *\d+  REFUSED  {culprit.removeprefix('global ')}$", listed.stdout, re.MULTILINE)
-    told = json.loads(run("m", "--json").stdout)
+    verdict = "unknown" if "persistent" in what else "DANGEROUS"
+    assert re.search(rf"^REFUSED, {verdict} +{culprit.removeprefix('global ')}$", listed.stdout, re.MULTILINE)
+    assert ("names that run programs or reach files: 1" in listed.stdout) == (verdict == "DANGEROUS")
+    assert re.search(r"called with \(b?'touch CANARY'\)$", listed.stdout, re.MULTILINE) or b"CANARY" not in data
+    told = json.loads(show("m", "--json").stdout)
     assert told["error"]["kind"] == "UnsafePickleError"
     assert [one["allowed"] for one in told["globals"]].count(False) == 1
     assert os.listdir() == ["m"]  # noqa: PTH208
@@ -178,32 +182,40 @@ def test_a_refused_pickle_is_one_red_line(what: str, tmp_path: Path, monkeypatch
 def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     path = tmp_path / "m"
     path.write_bytes(b"\x80\x02cos\nsystem\nr\xff\xff\xff\x7f.")
-    assert "2  REFUSED  os.system" in run(path, "--globals").stdout
+    assert "REFUSED, DANGEROUS  os.system" in show(path, "--globals").stdout
     path.write_bytes(b"\x80\x02c__builtin__\nlist\nr\xff\xff\xff\x7f.")
-    done = run(path, "--globals")
-    assert "2  allowed  __builtin__.list" in done.stdout
+    done = show(path, "--globals")
+    assert done.stdout.splitlines()[2:] == [
+        "allowed  __builtin__.list",
+        "looked through, but not followed to its end: memory is at its limit",
+        "every name that was met belongs to an OCRopus model",
+    ]
     assert "memory to load" in done.stderr
     assert isinstance(facts(path).problem, LoadLimitError)
     path.write_bytes(b"\x80\x02c__builtin__\nlist\n\xffcos\nsystem\n")
-    assert run(path, "--globals").stdout.endswith(
-        "allowed  __builtin__.list\nlooked through up to here: no opcode of a pickle: b'\\xff' at byte 20\n"
+    listed = show(path, "--globals", COLUMNS="200").stdout.splitlines()[2:]
+    assert listed[0] == "allowed  __builtin__.list"
+    assert listed[1].startswith(
+        r"looked through, but not followed to its end: malformed pickle: invalid load key, '\xff'."
     )
+    assert listed[2:] == ["every name that was met belongs to an OCRopus model"]
+    assert show(DIGITS, "--globals").stdout.endswith("\nevery name belongs to an OCRopus model\n")
 
 
 def test_an_hdf5_file_names_no_globals(tmp_path: Path) -> None:
-    done = run(pyrnn2hdf5.convert(DIGITS, tmp_path).target, "--globals")
+    done = show(pyrnn2hdf5.convert(DIGITS, tmp_path).target, "--globals")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "an HDF5 file holds no pickle, so it names no globals")
 
 
 def test_the_codec_as_a_list() -> None:
-    lines = run(DIGITS, "--codec").stdout.splitlines()
+    lines = show(DIGITS, "--codec").stdout.splitlines()
     assert lines[-4:] == [
         "  21  ~       U+007E       TILDE",
         "  22  ä       U+00E4       LATIN SMALL LETTER A WITH DIAERESIS",
         "  23  ö       U+00F6       LATIN SMALL LETTER O WITH DIAERESIS",
         "  24  ü       U+00FC       LATIN SMALL LETTER U WITH DIAERESIS",
     ]
-    assert run(DIGITS, "--codec", "--globals").exit_code == 2
+    assert show(DIGITS, "--codec", "--globals").exit_code == 2
 
 
 PARTIAL: dict[str, tuple[Obj, type[Exception], str]] = {
@@ -224,7 +236,7 @@ def test_what_cannot_be_converted_is_shown_as_far_as_it_can_be_read(what: str, t
     assert found.line_normalizer is not None
     assert found.training is not None
     assert (found.training.last_trial, found.training.commands) == (7, ("ocropus-rtrain -S 3",))
-    done = run(path)
+    done = show(path)
     assert done.exit_code == 1
     assert f"cannot be converted: {message}" in done.stdout
     assert f"error: {path}: {message}" in done.stderr
@@ -232,12 +244,12 @@ def test_what_cannot_be_converted_is_shown_as_far_as_it_can_be_read(what: str, t
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:
-    assert run(tmp_path / "no").stderr == f"error: {tmp_path / 'no'}: No such file or directory\n"
+    assert show(tmp_path / "no").stderr == f"error: {tmp_path / 'no'}: No such file or directory\n"
     (tmp_path / "m").write_bytes(b"\x89HDF\r\n\x1a\n")
-    done = run(tmp_path / "m")
+    done = show(tmp_path / "m")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "not a readable HDF5 model" in done.stderr
-    assert "unpacked size: expected at most 9999 bytes" in run(DIGITS, "--max-size", "9999").stderr
+    assert "unpacked size: expected at most 9999 bytes" in show(DIGITS, "--max-size", "9999").stderr
     with pytest.raises(pyrnn2hdf5.SizeLimitError):
         facts(DIGITS, limits=Limits(size=9999))
 
@@ -259,7 +271,7 @@ def evil(tmp_path: Path) -> Path:
 
 
 def test_hostile_text_in_the_page(evil: Path) -> None:
-    text = run(evil, COLUMNS="400").stdout
+    text = show(evil, COLUMNS="400").stdout
     assert RAW.search(text) is None
     assert r"[red]\x1b[1m<b>\u202e&.pyrnn" in text
     assert re.search(rf"commands +{re.escape(SEEN)}\n", text)
@@ -270,22 +282,22 @@ def test_hostile_text_in_the_page(evil: Path) -> None:
 
 
 def test_hostile_text_in_lists(evil: Path) -> None:
-    text = run(evil, "--codec", COLUMNS="400").stdout
+    text = show(evil, "--codec", COLUMNS="400").stdout
     assert RAW.search(text) is None
     assert re.search(r"\n +2  U\+202E +U\+202E +RIGHT-TO-LEFT OVERRIDE\n", text)
     assert re.search(r"\n +4  U\+E000 +U\+E000 +\(private use\)\n", text)
-    text = run(evil.parent, COLUMNS="200").stdout
+    text = show(evil.parent, COLUMNS="200").stdout
     assert RAW.search(text) is None
     assert r"[red]\x1b[1m<b>\u202e&.pyrnn" in text
     hostile = evil.with_name("\x1b\u202e")
     hostile.write_bytes(b"\x80\x02c[red]\x1b[31m\xe2\x80\xae\n<script>\n.")
-    done = run(hostile, "--globals")
-    assert r"REFUSED  [red]\x1b[31m\u202e.<script>" in done.stdout
+    done = show(hostile, "--globals")
+    assert r"REFUSED, unknown  [red]\x1b[31m\u202e.<script>" in done.stdout
     assert done.stderr.startswith(f"error: {evil.parent}/\\x1b\\u202e: refused global [red]\\x1b[31m\\u202e.<script>")
 
 
 def test_hostile_text_in_json(evil: Path) -> None:
-    text = run(evil, "--json").stdout
+    text = show(evil, "--json").stdout
     assert text.isascii()
     assert RAW.search(text) is None
     told = json.loads(text)
@@ -296,7 +308,7 @@ def test_hostile_text_in_json(evil: Path) -> None:
 
 def test_hostile_text_in_pictures(evil: Path, tmp_path: Path) -> None:
     svg, html = tmp_path / "p.svg", tmp_path / "p.html"
-    assert run(evil, "--svg", svg, "--html", html).exit_code == 0
+    assert show(evil, "--svg", svg, "--html", html).exit_code == 0
     picture = svg.read_text("utf-8")
     assert RAW.search(picture) is None
     root = ET.fromstring(picture)
@@ -315,14 +327,14 @@ def test_hostile_text_in_pictures(evil: Path, tmp_path: Path) -> None:
 
 def test_pictures_are_the_same_each_time_and_fetch_nothing(tmp_path: Path) -> None:
     for name, width in (("a", "80"), ("b", "120")):
-        run(DIGITS, "--svg", tmp_path / f"{name}.svg", "--html", tmp_path / f"{name}.html", COLUMNS=width)
+        show(DIGITS, "--svg", tmp_path / f"{name}.svg", "--html", tmp_path / f"{name}.html", COLUMNS=width)
     for kind in ("svg", "html"):
         first, second = (tmp_path / f"{name}.{kind}" for name in "ab")
         assert first.read_bytes() == second.read_bytes()
         addresses = set(re.findall(r"https?://[^\s\"'<)]+", first.read_text("utf-8")))
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
     assert "<title>digits-00004000.pyrnn.gz</title>" in (tmp_path / "a.html").read_text("utf-8")
-    assert run(DIGITS, "--svg", tmp_path / "no" / "p.svg").stderr.startswith("error: No such file or directory")
+    assert show(DIGITS, "--svg", tmp_path / "no" / "p.svg").stderr.startswith("error: No such file or directory")
 
 
 def test_an_output_without_unicode_gets_escapes() -> None:
@@ -338,7 +350,7 @@ def test_json_has_no_nan_in_a_line_normalizer_of_arrays(tmp_path: Path) -> None:
     convert(MODELS / "digits.pyrnn.gz", path)
     with h5py.File(path, "r+") as file:
         file["pyrnn2hdf5"].attrs["line_normalizer.range"] = np.array([np.nan, 1.0])
-    told = json.loads(run(path, "--json").stdout, parse_constant=pytest.fail)
+    told = json.loads(show(path, "--json").stdout, parse_constant=pytest.fail)
     assert told["line_normalizer"]["parameters"]["range"] == [None, 1.0]
 
 
@@ -350,7 +362,7 @@ def test_a_signalling_nan_is_an_error_and_no_warning(tmp_path: Path) -> None:
         values = weights[...]
         values.view(np.uint32)[0, 0] = 0x7F800001
         weights[...] = values
-    assert "expected finite numbers" in run(path).stderr
+    assert "expected finite numbers" in show(path).stderr
 
 
 LINEAGES = SHARED / "lineages"
@@ -361,10 +373,10 @@ INDEX = json.loads((LINEAGES / "index.json").read_text("utf-8")) if LINEAGES.is_
 @pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["file"])
 def test_every_lineage(entry: dict[str, Any]) -> None:
     path = LINEAGES / entry["file"]
-    done = run(path, COLUMNS="120")
+    done = show(path, COLUMNS="120")
     assert "Traceback" not in done.output
     assert done.exception is None or isinstance(done.exception, SystemExit)
-    told = json.loads(run(path, "--json").stdout, parse_constant=pytest.fail)
+    told = json.loads(show(path, "--json").stdout, parse_constant=pytest.fail)
     assert done.exit_code == (0 if told["status"] == "shown" else 1)
     if entry["file"] == "bad_empty.pyrnn.gz":
         assert (done.stdout, told["error"]["kind"]) == ("", "SourceError")
@@ -381,7 +393,7 @@ def test_every_lineage(entry: dict[str, Any]) -> None:
         if entry.get("codec"):
             assert [[one["code"], one["label"]] for one in told["codec"]["labels"]] == entry["codec"]
         # One file holds one LSTM for both directions.
-        assert told["parts"]["weights"] > 8 * sizes["parameters"] or "shared" in entry["file"]
+        assert told["parts"]["weights"] >= 8 * sizes["parameters"] or "shared" in entry["file"]
         assert entry["module"] in file["writer"]
         python = re.search(r"py(\d)", entry["writer"])
         assert python is None or f"under Python {python[1]}" in file["writer"]
@@ -395,10 +407,10 @@ def test_an_output_that_would_cost_a_model_is_wrong_usage(tmp_path: Path) -> Non
     link.symlink_to(path)
     for shown in (path, tmp_path):
         for options in (["--svg", path], ["--html", path], ["--svg", tmp_path / "a", "--html", tmp_path / "a"]):
-            done = run(shown, *options)
+            done = show(shown, *options)
             assert (done.exit_code, done.stdout) == (2, "")
             assert "expected a file of its own" in done.stderr
-    assert run(path, "--svg", link).exit_code == 2
+    assert show(path, "--svg", link).exit_code == 2
     assert path.read_bytes() == DIGITS.read_bytes()
     assert sorted(tmp_path.iterdir()) == [path, link]
 
@@ -412,11 +424,11 @@ def test_a_folder_that_cannot_be_searched_is_told(tmp_path: Path, monkeypatch: p
         "os.access", lambda path, *rest, **more: not str(path).endswith("closed") and access(path, *rest, **more)
     )
     line = f"error: {tmp_path}/closed: Permission denied\n"
-    done = run(tmp_path)
+    done = show(tmp_path)
     assert (done.exit_code, done.stderr) == (1, line)
     assert done.stdout.splitlines()[1].startswith(DIGITS.name)
     assert len(done.stdout.splitlines()) == 2
-    done = run(tmp_path / "closed")
+    done = show(tmp_path / "closed")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
 
 
@@ -424,7 +436,7 @@ def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     long = "x" * 300
     for bad, message in ((tmp_path / "empty", "expected models, found none"), (long, "File name too long")):
-        done = run(bad, MODELS, DIGITS, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
+        done = show(bad, MODELS, DIGITS, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
         assert (done.exit_code, done.stderr) == (1, f"error: {bad}: {message}\n")
         assert "digits.pyrnn.bz2" in done.stdout
         assert "\nnetwork\n" in done.stdout
@@ -434,30 +446,29 @@ def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
 
 
 def test_a_narrow_terminal_keeps_the_names_and_leaves_out_whole_columns() -> None:
-    lines = run(DIGITS, COLUMNS="40").stdout.splitlines()
-    assert lines[lines.index("network") + 1 :][:12] == [
+    lines = show(DIGITS, COLUMNS="40").stdout.splitlines()
+    assert lines[lines.index("network") + 1 :][:11] == [
         "           ┌─→ LSTM ──────────→ (T, 24)…",
         "  (T, 32) ─┤                           …",
         "           └─→ LSTM reversed ─→ (T, 24)…",
         "",
         "  parameters   12,313",
-        "  in the file  weights       96.6 KiB",
-        "               buffers        4.7 MiB",
-        "               derivatives   96.6 KiB",
-        "               history      903.4 KiB",
-        "               other          9.7 KiB",
+        "  in the file  weights      96.2 KiB",
+        "               buffers       4.6 MiB",
+        "               derivatives  96.2 KiB",
+        "               rest          1.0 MiB",
         "",
         "codec",
     ]
     assert "  forward WGI  24x57  0.028 0.127 -0.353" in lines
-    assert re.search(r"  weights +96\.6 KiB +1\.6%$", run(DIGITS, COLUMNS="60").stdout, re.MULTILINE)
+    assert re.search(r"  weights +96\.2 KiB +1\.6%$", show(DIGITS, COLUMNS="60").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", [MODELS, DIGITS])
 def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path) -> None:
     drawn = []
     for columns in ("40", "80", "250"):
-        run(path, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html", COLUMNS=columns)
+        show(path, "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html", COLUMNS=columns)
         drawn.append([(tmp_path / name).read_text("utf-8") for name in ("a.svg", "a.html")])
     assert drawn[0] == drawn[1] == drawn[2]
     assert path == DIGITS or "digits-protocol0.pyrnn.gz  pyrnn" in drawn[0][1]
@@ -474,5 +485,5 @@ def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
     )
     os.close(ours)
     os.close(theirs)
-    assert done.stdout == run(MODELS, COLUMNS="80").stdout
-    assert done.stdout != run(MODELS, COLUMNS="200").stdout
+    assert done.stdout == show(MODELS, COLUMNS="80").stdout
+    assert done.stdout != show(MODELS, COLUMNS="200").stdout

@@ -20,7 +20,7 @@ from pyrnn2hdf5.load import read_by_library as read
 
 from ..conftest import LINES, MODELS, SHARED
 from ..pickles import Name, dump
-from ..test_cli import run
+from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -271,18 +271,24 @@ def test_a_report_overwrites_no_model(result: Path) -> None:
     assert result.read_bytes() == before
 
 
+def refuse(place: Any, name: str, closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an opening function refuse one file."""
+    real = getattr(place, name)
+
+    def opened(path: Any, *arguments: Any, **options: Any) -> Any:
+        if path == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(place, name, opened)
+
+
 def test_one_closed_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.pyrnn.gz", "b.pyrnn.gz"):
         pyrnn2hdf5.convert(shutil.copy(SOURCE, tmp_path / name))
     closed = tmp_path / "a.pyrnn.gz"
-    stat_of = Path.open
-
-    def opened(path: Path, *arguments: Any, **options: Any) -> Any:
-        if path == closed:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return stat_of(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, "open", opened)
+    for module, name in ((Path, "open"), (os, "open")):
+        refuse(module, name, closed, monkeypatch)
     done = run("verify", tmp_path)
     assert done.exit_code == 1
     assert done.stderr == f"error: {closed}: Permission denied\n"

@@ -15,16 +15,13 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import load
+from pyrnn2hdf5.conversion import converter
 from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError, TargetExistsError
 
 from ..conftest import MODELS
+from ..trees import only
 
 SOURCE = MODELS / "digits.pyrnn.gz"
-
-
-def only(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_conversion_reports_what_it_did(tmp_path: Path) -> None:
@@ -81,8 +78,9 @@ def test_existing_target_of_another_source_is_kept(tmp_path: Path, content: byte
     else:
         target.write_bytes(content)
     before = target.read_bytes()
-    with pytest.raises(TargetExistsError, match="exists and was not made from this source; use --force"):
+    with pytest.raises(TargetExistsError, match=r"exists and was not made from this source$") as caught:
         pyrnn2hdf5.convert(SOURCE, target)
+    assert caught.value.remedy == "force"
     assert target.read_bytes() == before
     assert pyrnn2hdf5.convert(SOURCE, target, force=True).status == "converted"
     assert only(tmp_path) == ["digits.pyrnn.hdf5"]
@@ -112,10 +110,10 @@ def test_a_target_beyond_the_limits_is_not_said_to_be_of_another_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def beyond(*_: object, **__: object) -> None:
-        raise LoadLimitError("memory", "1 MiB", "--max-memory")
+        raise LoadLimitError("memory to load: expected at most 1 MiB, got more", remedy="memory")
 
     pyrnn2hdf5.convert(SOURCE, tmp_path)
-    monkeypatch.setattr(load, "read_stored", beyond)
+    monkeypatch.setattr(converter, "read_stored", beyond)
     with pytest.raises(TargetExistsError, match=r"exists and is not read within the limits: .* 1 MiB"):
         pyrnn2hdf5.convert(SOURCE, tmp_path)
 
@@ -180,3 +178,9 @@ def test_a_kill_at_any_instant_leaves_no_target_or_a_whole_one(tmp_path: Path, n
             # Below zero: the signal came before the program had begun to listen.
             assert process.returncode in (0, 128 + number, 130) or process.returncode < 0
             assert said in (b"", b"interrupted\n") or process.returncode < 0
+
+
+@pytest.mark.parametrize("source", ["", ".", "/", ".."])
+def test_a_folder_is_no_source(source: str) -> None:
+    with pytest.raises(SourceError, match="expected a file, got a directory"):
+        pyrnn2hdf5.convert(source)

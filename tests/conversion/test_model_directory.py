@@ -6,24 +6,17 @@ import os
 import shutil
 from pathlib import Path
 
-import h5py
 import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.conversion.model_directory import list_models, model_directory
 from pyrnn2hdf5.conversion.model_lookup import find_model
-from pyrnn2hdf5.hdf5 import h5py_io as hdf5
-from pyrnn2hdf5.hdf5.layout import store as to_stored
 
 from ..conftest import MODELS
+from ..hdf5_files import as_kraken_writes
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 STORED = "digits.pyrnn.hdf5"
-
-
-def copy(source: Path, folder: Path, name: str = "m.pyrnn.gz") -> Path:
-    folder.mkdir(exist_ok=True)
-    return Path(shutil.copy(source, folder / name))
 
 
 def test_the_model_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,20 +31,11 @@ def test_the_model_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert model_directory() == tmp_path / ".kraken"
 
 
-def kraken_wrote(path: Path, source: Path) -> bytes:
-    """A conversion without our subgroup, as kraken itself writes it."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(hdf5.to_bytes(to_stored(pyrnn2hdf5.load_pyrnn(source))))
-    with h5py.File(path, "r+") as file:
-        del file["pyrnn2hdf5"]
-    return path.read_bytes()
-
-
 def test_what_is_listed(model_dir: Path, tmp_path: Path) -> None:
     assert list_models(model_dir) == []
     find_model(SOURCE)
-    kraken_wrote(model_dir / "theirs.hdf5", SOURCE)
-    copy(SOURCE, model_dir, "a.pyrnn.gz")
+    as_kraken_writes(pyrnn2hdf5.load_pyrnn(SOURCE), model_dir / "theirs.hdf5")
+    shutil.copy(SOURCE, model_dir / "a.pyrnn.gz")
     (model_dir / "broken.hdf5").write_bytes(b"x")
     (model_dir / "broken-0123456789ab.hdf5").write_bytes(b"x")
     (model_dir / ".pyrnn2hdf5-new.part").write_bytes(b"x")

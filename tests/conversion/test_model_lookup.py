@@ -17,16 +17,17 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.conversion import model_lookup as store
+from pyrnn2hdf5.conversion import model_lookup
 from pyrnn2hdf5.conversion.model_directory import list_models
 from pyrnn2hdf5.conversion.model_lookup import find_model, load_any
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
-from pyrnn2hdf5.hdf5 import h5py_io as hdf5
-from pyrnn2hdf5.hdf5.layout import store as to_stored
+from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.model.model import Source, arrays_of
 
 from ..conftest import MODELS
+from ..hdf5_files import as_kraken_writes
 from ..pickles import Text, dump, recognizer
 
 SOURCE = MODELS / "digits.pyrnn.gz"
@@ -41,8 +42,7 @@ def no_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a pickle was read")
 
-    monkeypatch.setattr(store, "read_pyrnn", refuse)
-    monkeypatch.setattr("pyrnn2hdf5.pyrnn.read_pyrnn", refuse)
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.reader.bounded", refuse)
 
 
 def same(one: pyrnn2hdf5.Model, other: pyrnn2hdf5.Model) -> bool:
@@ -100,7 +100,7 @@ def test_where_a_name_is_looked_for(model_dir: Path, tmp_path: Path, monkeypatch
     here, legacy = tmp_path / "here", tmp_path / "legacy"
     here.mkdir()
     monkeypatch.chdir(here)
-    monkeypatch.setattr(store, "LEGACY", legacy)
+    monkeypatch.setattr(model_lookup, "LEGACY", legacy)
     for folder in (legacy, model_dir, here):
         place = copy(SOURCE, folder)
         assert find_model("m.pyrnn.gz", autoconvert=False).path == (Path(place.name) if folder is here else place)
@@ -144,12 +144,9 @@ def test_a_changed_model_is_converted_again_and_takes_the_name(model_dir: Path, 
 
 
 def kraken_wrote(path: Path, source: Path) -> bytes:
-    """A conversion without our subgroup, as kraken itself writes it."""
+    """A conversion as kraken itself writes it."""
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(hdf5.to_bytes(to_stored(pyrnn2hdf5.load_pyrnn(source))))
-    with h5py.File(path, "r+") as file:
-        del file["pyrnn2hdf5"]
-    return path.read_bytes()
+    return as_kraken_writes(pyrnn2hdf5.load_pyrnn(source), path).read_bytes()
 
 
 @pytest.mark.parametrize("what", ["kraken", "garbage", "folder", "dangling link", "pipe"])
@@ -212,7 +209,7 @@ def test_a_damaged_stored_file_is_replaced_or_passed_over(model_dir: Path, damag
 def test_a_hostile_record_names_no_file(model_dir: Path, record: tuple[str, str]) -> None:
     model_dir.mkdir()
     hostile = replace(pyrnn2hdf5.load_pyrnn(OTHER), source=Source(*record))
-    (model_dir / STORED).write_bytes(hdf5.to_bytes(to_stored(hostile)))
+    (model_dir / STORED).write_bytes(to_bytes(store(hostile)))
     assert same(find_model(SOURCE).model, pyrnn2hdf5.load_pyrnn(SOURCE))
     list_models(model_dir)
     assert {path.parent for path in model_dir.parent.rglob("*.hdf5")} == {model_dir}
@@ -232,7 +229,7 @@ def test_where_nothing_can_be_stored_recognition_goes_on(
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(store, "save_hdf5", refuse)
+        monkeypatch.setattr(model_lookup, "convert", refuse)
     found = find_model(SOURCE)
     assert len(found.warnings) == 1
     assert found.warnings[0].startswith(f"the conversion was not stored in {model_dir}: ")
@@ -251,9 +248,10 @@ def test_weights_that_float32_cannot_hold_are_used_unstored(model_dir: Path, tmp
 
 def test_processes_that_start_at_once_end_with_one_good_file(model_dir: Path) -> None:
     script = (
-        "import sys, time, pyrnn2hdf5, pyrnn2hdf5.store\n"
+        "import sys, time, pyrnn2hdf5\n"
         "time.sleep(max(0, float(sys.argv[1]) - time.time()))\n"
-        f"found = pyrnn2hdf5.store.find_model({str(SOURCE)!r})\n"
+        "from pyrnn2hdf5.conversion.model_lookup import find_model\n"
+        f"found = find_model({str(SOURCE)!r})\n"
         "sys.exit(len(found.warnings))"
     )
     at = str(time.time() + 2)
@@ -264,17 +262,18 @@ def test_processes_that_start_at_once_end_with_one_good_file(model_dir: Path) ->
 
 
 def test_another_process_may_come_first(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save = pyrnn2hdf5.save_hdf5
+    convert = pyrnn2hdf5.convert
 
-    def late(model: pyrnn2hdf5.Model, target: Path, **options: Any) -> None:
-        monkeypatch.setattr(store, "save_hdf5", save)
-        kraken_wrote(target, OTHER)
-        save(model, target, **options)
+    def late(source: Path, target: Path, **options: Any) -> pyrnn2hdf5.Conversion:
+        made = convert(source, target, **options)
+        kraken_wrote(model_dir / STORED, OTHER)
+        return made
 
-    monkeypatch.setattr(store, "save_hdf5", late)
+    monkeypatch.setattr(model_lookup, "convert", late)
     found = find_model(SOURCE)
     assert found.path != model_dir / STORED
     assert pyrnn2hdf5.load_hdf5(model_dir / STORED).source is None
+    monkeypatch.setattr(model_lookup, "convert", convert)
     assert not find_model(SOURCE).converted
 
 

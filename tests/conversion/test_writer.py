@@ -16,12 +16,9 @@ from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_hdf5
 
 from ..conftest import MODELS
+from ..trees import only
 
 SOURCE = MODELS / "digits.pyrnn.gz"
-
-
-def only(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +27,9 @@ def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: 
     # Never the name of a result, and one for each content.
     name = f"digits.pyrnn.hdf5.{hashlib.sha256(other).hexdigest()[:12]}.failed"
     kept = tmp_path / "evidence" / name
-    with pytest.raises(VerificationError, match=r"\(nothing was kept; --keep-failed DIR keeps the evidence\)$"):
+    with pytest.raises(VerificationError, match=r"\(nothing was kept\)$") as caught:
         pyrnn2hdf5.convert(SOURCE, tmp_path)
+    assert caught.value.remedy == "keep_failed"
     with pytest.raises(VerificationError) as caught:
         pyrnn2hdf5.convert(SOURCE, tmp_path, keep_failed=tmp_path / "evidence")
     assert str(caught.value).endswith(f"(the failed file is {kept})")

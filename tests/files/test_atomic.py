@@ -13,9 +13,7 @@ from pyrnn2hdf5.errors import TargetExistsError
 from pyrnn2hdf5.files import atomic
 from pyrnn2hdf5.files.atomic import new_file
 
-
-def only(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+from ..trees import only
 
 
 @pytest.fixture(params=["nameless", "named", "no links"])

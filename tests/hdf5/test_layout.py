@@ -109,7 +109,7 @@ def test_overflow_of_float32_is_refused_and_float64_keeps_it(tmp_path: Path) -> 
     arrays["W2"] = arrays["W2"].copy()
     arrays["W2"][1, 3] = -1e300
     model = Model(2, 2, network_of(arrays, 2, 2, 2), Codec(("", "a")))
-    message = "weights overflow float32 (use convert --float64): softmax W: expected at most 3.4e38, got -1e+300"
+    message = "weights overflow float32: softmax W: expected at most 3.4e38, got -1e+300"
     with pytest.raises(InvalidModelError, match=re.escape(message) + " at row 1, column 2"):
         store(model)
     assert same(model, load_hdf5(written(model, tmp_path, float64=True)))

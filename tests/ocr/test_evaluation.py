@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5.ocr import recognition
+from pyrnn2hdf5.ocr import evaluation
 from pyrnn2hdf5.ocr.evaluation import error_rate, evaluate
 
 ALPHABET = "ab\u0301\u00e1"
@@ -29,15 +29,15 @@ def test_confusions_are_the_edits(pairs: list[tuple[str, str]]) -> None:
     found = evaluate(read, truth)
     assert sum(count for *_, count in found.confusions) == sum(found.errors)
     for a, b, errors, length in zip(read, truth, found.errors, found.lengths, strict=True):
-        a, b = recognition._nfc(a), recognition._nfc(b)
+        a, b = evaluation._nfc(a), evaluation._nfc(b)
         assert (errors, length) == (edit_distance(a, b), len(b))
     # Taking the errors of the truth away and adding what was read instead gives what was read.
-    balance = Counter("".join(map(recognition._nfc, truth)))
+    balance = Counter("".join(map(evaluation._nfc, truth)))
     for expected, got, count in found.confusions:
         balance.subtract({expected: count})
         balance.update({got: count})
     del balance[""]
-    assert +balance == Counter("".join(map(recognition._nfc, read)))
+    assert +balance == Counter("".join(map(evaluation._nfc, read)))
 
 
 def test_evaluation() -> None:

@@ -19,8 +19,7 @@ from pyrnn2hdf5.model.model import Codec
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import Load
-from ..pickles import Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
-from ..test_unpickle import DIALECTS
+from ..pickles import DIALECTS, Call, Dialect, Name, Obj, Raw, Scalar, Text, dump, recognizer
 
 LSTM = "ocrolib.lstm"
 

@@ -21,8 +21,7 @@ from pyrnn2hdf5.model.model import Codec, LineNormalizer, Source, arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS, Load
-from ..pickles import Dialect, Text, dump, recognizer
-from ..test_unpickle import DIALECTS
+from ..pickles import DIALECTS, Dialect, Text, dump, recognizer
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in MODELS.iterdir()))

@@ -20,7 +20,7 @@ from pyrnn2hdf5.pyrnn.stubs import StubType
 from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 
 from ..hostile_pickles import evil
-from ..pickles import Dialect, Name, dump, recognizer
+from ..pickles import DIALECTS, Dialect, Name, dump, recognizer
 
 LSTM = Name("ocrolib.lstm", "LSTM")
 
@@ -104,16 +104,6 @@ def test_extension_codes_are_refused_even_when_another_library_uses_them(opcode:
 def test_out_of_band_buffers_are_refused() -> None:
     with pytest.raises(CorruptPickleError, match="out-of-band"):
         load(b"\x80\x05\x97.")
-
-
-DIALECTS = [
-    Dialect(protocol, python, style, core)
-    for protocol in range(6)
-    for python in (2, 3)
-    for style in ("INST", "OBJ", "NEWOBJ", "reconstructor")
-    for core in ("numpy.core", "numpy._core")
-    if python == 3 or protocol <= 2
-]
 
 
 @given(dialect=st.sampled_from(DIALECTS))

@@ -6,28 +6,30 @@ import gzip
 import os
 import signal
 import struct
-import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
-from pyrnn2hdf5.model.model import Model, arrays_of
-from pyrnn2hdf5.pyrnn.findings import SourceFacts
+from pyrnn2hdf5.model.model import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn, read_pyrnn
-from pyrnn2hdf5.sandbox import process as child
-from pyrnn2hdf5.sandbox.bounded import bounded
+from pyrnn2hdf5.sandbox.bounded import Reader, bounded
+from pyrnn2hdf5.sandbox.process import KEPT, THREADS, Process
 
 from ..conftest import MODELS
 from ..hostile_pickles import MONSTERS
+from . import reads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA bounds all allocations on Linux only")
 
 MIB = 2**20
+SOURCE = MODELS / "digits-plain.pyrnn"
+HERE = Limits(in_process=True)
 
 
 @pytest.mark.parametrize("what", MONSTERS)
@@ -46,23 +48,25 @@ def test_monsters_end_in_bounds(tmp_path: Path, what: str) -> None:
 def test_time_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "m.gz"
     path.write_bytes(gzip.compress(b"\x80\x02" + b"N0" * 100 * MIB + b"N."))
-    with pytest.raises(LoadLimitError, match=r"time to load: expected at most 0.2 s, got more \(see --max-seconds\)"):
+    with pytest.raises(LoadLimitError, match=r"time to load: expected at most 0.2 s, got more$") as caught:
         load_pyrnn(path, limits=Limits(seconds=0.2))
+    assert caught.value.remedy == "seconds"
 
 
-def test_memory_is_limited_by_the_option(tmp_path: Path) -> None:
+def test_memory_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "m"
     path.write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", 300 * MIB) + b"short")
-    with pytest.raises(LoadLimitError, match=r"memory to load: expected at most 16 MiB, got more \(see --max-memory\)"):
+    with pytest.raises(LoadLimitError, match=r"memory to load: expected at most 16 MiB, got more$") as caught:
         load_pyrnn(path, limits=Limits(memory=16 * MIB))
+    assert caught.value.remedy == "memory"
     with pytest.raises(CorruptPickleError, match="malformed pickle: pickle data was truncated"):
         load_pyrnn(path)
 
 
-def test_child_and_parent_agree() -> None:
+def test_a_process_and_this_one_read_the_same() -> None:
     for path in sorted(MODELS.iterdir()):
         model, facts = read_pyrnn(path)
-        here, here_facts = _read(path, DEFAULT_LIMITS, ignore_checksum=False)
+        here, here_facts = read_pyrnn(path, limits=HERE)
         assert facts == here_facts
         assert (model.codec, model.line_normalizer, model.normalize, model.source, model.notes) == (
             here.codec, here.line_normalizer, here.normalize, here.source, here.notes,
@@ -87,32 +91,72 @@ def test_errors_come_back_as_they_were(tmp_path: Path) -> None:
         load_pyrnn(tmp_path)
 
 
-def crash() -> tuple[Model, SourceFacts]:
-    os.kill(os.getpid(), signal.SIGBUS)
-    raise AssertionError
+def read(name: str, limits: Limits = DEFAULT_LIMITS, **options: Any) -> Any:
+    """Have a fixture read by a function of `reads`."""
+    return bounded(f"{reads.__name__}:{name}", SOURCE, limits, CorruptPickleError, **options)
 
 
-def vanish() -> tuple[Model, SourceFacts]:
-    os._exit(0)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("crash", "loading ended by SIGBUS: the file nests too deep or is made to crash a reader"),
+        ("vanish", "loading ended without a result"),
+        ("fail", "malformed file: ZeroDivisionError"),
+        ("lie", "loading ended without a result"),
+        ("claim", "loading ended without a result"),
+    ],
+)
+def test_a_process_that_misbehaves_is_an_error_of_the_file(name: str, message: str) -> None:
+    with pytest.raises(CorruptPickleError, match=message):
+        read(name)
 
 
-def fail() -> tuple[Model, SourceFacts]:
-    raise ZeroDivisionError
+def test_what_was_told_before_a_crash_is_heard() -> None:
+    heard: list[str] = []
+    with pytest.raises(CorruptPickleError):
+        read("crash", hear=heard.append)
+    assert heard == ["before"]
 
 
-def test_a_crash_is_told_by_its_signal() -> None:
-    with pytest.raises(CorruptPickleError, match="loading ended by SIGBUS"):
-        bounded(crash, DEFAULT_LIMITS, CorruptPickleError)
-
-
-def test_an_end_without_result_is_an_error() -> None:
-    with pytest.raises(CorruptPickleError, match="loading ended without a result"):
-        bounded(vanish, DEFAULT_LIMITS, CorruptPickleError)
-
-
-def test_an_unexpected_error_is_one_of_ours() -> None:
+def test_an_unexpected_error_in_this_process_is_one_of_ours_too() -> None:
     with pytest.raises(CorruptPickleError, match="malformed file: ZeroDivisionError"):
-        bounded(fail, DEFAULT_LIMITS, CorruptPickleError)
+        read("fail", HERE)
+
+
+def test_a_process_has_next_to_nothing_of_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "of the caller")
+    found = read("describe")
+    assert found["pid"] != os.getpid()
+    assert set(found["environment"]) <= {*KEPT, *THREADS, "LC_CTYPE"}
+    assert (found["isolated"], found["numpy"], found["content"]) == (
+        True,
+        False,
+        SOURCE.read_bytes()[:10].hex(),
+    )
+    # Its three streams, and the file.
+    assert len(found["open"]) <= 5
+    assert str(SOURCE) in found["open"]
+
+
+def test_a_process_writes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        read("write", target=str(tmp_path / "x"))
+    assert (tmp_path / "x").read_bytes() == b""
+
+
+def test_many_files_are_read_by_one_process_until_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Reader() as reader:
+        first, second = (read("describe", reader=reader)["pid"] for _ in range(2))
+        assert first == second
+        with pytest.raises(CorruptPickleError):
+            read("fail", reader=reader)
+        third = read("describe", reader=reader)["pid"]
+        assert third != first
+        monkeypatch.setattr("pyrnn2hdf5.sandbox.bounded.MAX_READS", 2)
+        assert read("describe", reader=reader)["pid"] == third
+        assert read("describe", reader=reader)["pid"] != third
+        with pytest.raises(FileNotFoundError):
+            load_pyrnn("nothing")
 
 
 def test_nothing_is_said_by_the_interpreter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -123,50 +167,36 @@ def test_nothing_is_said_by_the_interpreter(tmp_path: Path, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_interrupt_ends_the_child_too() -> None:
-    def sleep() -> tuple[Model, SourceFacts]:
-        time.sleep(60)
-        raise AssertionError
-
+def test_an_interrupt_ends_the_process_too() -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    def hear(pid: int) -> None:
+        # As soon as it is at work.
+        pids.append(pid)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+
+    pids: list[int] = []
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
-            bounded(sleep, DEFAULT_LIMITS, CorruptPickleError)
+            read("sleep", hear=hear)
     finally:
         signal.signal(signal.SIGALRM, before)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
 
 
-def test_what_a_child_said_in_time_counts_however_late_it_is_heard() -> None:
-    started = child.start(lambda: b"done" * 2**18, 0.1)
-    time.sleep(0.5)
-    assert child.finish(started).message == b"done" * 2**18
+def test_what_a_process_said_in_time_counts_however_late_it_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    receive = Process.receive
+
+    def late(process: Process, deadline: float) -> Any:
+        time.sleep(0.5)
+        return receive(process, deadline)
+
+    monkeypatch.setattr(Process, "receive", late)
+    assert read("answer", Limits(seconds=0.1), size=2**18) == "done" * 2**18
 
 
 def test_more_memory_than_the_system_can_count_is_no_limit() -> None:
     assert load_pyrnn(MODELS / "digits.pyrnn.gz", limits=Limits(memory=10**25)).Ni == 32
-
-
-def test_a_stop_during_the_fork_leaves_no_child(tmp_path: Path) -> None:
-    # In a process of its own, for what is registered at fork stays.
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import os, signal\n"
-        "from pyrnn2hdf5 import child\n"
-        # Ignored where the tests themselves run in the background of a script.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
-        "try:\n"
-        "    child.start(signal.pause, 60, leads=True)\n"
-        "except KeyboardInterrupt:\n"
-        "    try:\n"
-        "        os.waitpid(-1, os.WNOHANG)\n"
-        "    except ChildProcessError:\n"
-        "        print('no child')\n"
-    )
-    assert subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60).stdout == "no child\n"
