@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.batch.discovery import pairs, pyrnn_files
+from pyrnn2hdf5.batch.discovery import pairs, source_files
 from pyrnn2hdf5.load import read_by_library as read
 
 from .conftest import LINES, MODELS, SHARED
@@ -203,7 +203,7 @@ def test_models_are_found_by_content(tmp_path: Path) -> None:
     (tmp_path / "in" / "link").symlink_to(tmp_path / "y")
     (tmp_path / "in" / "out").symlink_to(SOURCE)
     os.mkfifo(tmp_path / "fifo")
-    assert [str(path.relative_to(tmp_path)) for path in pyrnn_files(tmp_path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in source_files(tmp_path)] == [
         *("a.pyrnn", "p0", "x.txt", "y", "in/link")
     ]
 

@@ -93,7 +93,7 @@ def verify(
     tolerance: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
-    """Compare two model files, pyrnn or HDF5 on either side.
+    """Compare two model files, pyrnn, pronn or HDF5 on either side.
 
     `images` are line images to run both on besides the built-in lines (extra `[ocr]`), dewarped by
     the line normalizer of the source; a `*.gt.txt` beside one is its truth. `tolerance` is the
