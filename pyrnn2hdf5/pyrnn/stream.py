@@ -46,7 +46,7 @@ OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
 )
 
 RELATIVES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
-    (re.compile(rb"\n\npyrnn-bidi"), "a pronn, which is read as such and unpacked"),
+    (re.compile(rb"\n\npyrnn-bidi"), "a pronn: if it is packed, unpack it first"),
     # The first fields of clstm's NetworkProto: kind, a name of so many letters; then name or ninput.
     (
         re.compile(b"|".join(b"\n%c\\w{%d}[\x12P]" % (length, length) for length in range(1, 32))),

@@ -152,8 +152,8 @@ RELATIVES = {
         (0x0280).to_bytes(8, "little") + b'{"nn.0":{}}',
         "a safetensors file, as kraken of today writes them",
     ),
-    "pronn packed by gzip": (gzip.compress(encode(small())), "a pronn, which is read as such and unpacked"),
-    "pronn packed by bzip2": (bz2.compress(encode(small())), "a pronn, which is read as such and unpacked"),
+    "pronn packed by gzip": (gzip.compress(encode(small())), "a pronn: if it is packed, unpack it first"),
+    "pronn packed by bzip2": (bz2.compress(encode(small())), "a pronn: if it is packed, unpack it first"),
 }
 
 

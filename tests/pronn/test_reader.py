@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -287,3 +288,17 @@ def test_the_largest_model_fits() -> None:
 
 def test_it_begins_with_its_kind() -> None:
     assert data(1, b"pyrnn-bidi") == reader.MAGIC
+
+
+def test_the_schema_is_the_one_documented() -> None:
+    page = (ROOT / "FORMAT.md").read_text("utf-8").partition("## pronn")[2]
+    for message, schema in (
+        ("pyrnn", reader.PRONN),
+        ("lstm", reader.LSTM),
+        ("softmax", reader.SOFTMAX),
+        ("array", reader.ARRAY),
+    ):
+        (row,) = re.findall(rf"^\| `{message}` \| (.*) \|$", page, re.MULTILINE)
+        documented = {int(number): name for name, number in re.findall(r"`(\w+)` \((\d+)\)", row)}
+        assert documented == {number: field.name.lower() for number, field in schema.items()}
+    assert f"at most {limits_module.MAX_PRONN:,} bytes" in page
