@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON27 := $(shell PYENV_VERSION=2.7.18 python2.7 -c 'import sys; print(sys.executable)' 2>/dev/null)
+RUN07 := PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python .venv-kraken07/bin/python -W ignore
 RUN27 := PYTHONPATH=$(CURDIR)/.py27 MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 $(PYTHON27)
 
 # The Python of a minor version such as 3.12, from pyenv or the path; nothing where there is none.
@@ -11,7 +12,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile package lowest fuzz interop bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn bench fixtures dist clean
 
 install: .venv/installed
 
@@ -73,10 +74,23 @@ lowest: install
 fuzz: install
 	$(BIN)/python -m tests.fuzz.fuzz_pickle $(SECONDS)
 	$(BIN)/python -m tests.fuzz.fuzz_hdf5 $(SECONDS)
+	$(BIN)/python -m tests.fuzz.fuzz_pronn $(SECONDS)
 
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
-interop: install .py27/installed
+interop: install .py27/installed $(if $(call python_of,3.11),interop-pronn)
 	PYRNN2HDF5=$(CURDIR)/$(BIN)/pyrnn2hdf5 $(RUN27) tests/interop/kraken_py27.py
+
+# The real kraken 0.7.2 under Python 3.11 reads and writes pronn as we read it.
+interop-pronn: .venv-kraken07/installed
+	$(RUN07) tests/interop/kraken_pronn.py
+
+.venv-kraken07/installed: fixtures/requirements-pronn.txt pyproject.toml
+	test -n '$(call python_of,3.11)' # needs Python 3.11
+	$(call python_of,3.11) -m venv .venv-kraken07
+	.venv-kraken07/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-kraken07/bin/python -m pip install --quiet --editable '.[ocr]'
+	.venv-kraken07/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
 
 # Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.
 bench: install .py27/installed
@@ -87,9 +101,10 @@ bench: install .py27/installed
 	$(PYTHON27) -m pip install --quiet --disable-pip-version-check --no-deps --target .py27 --upgrade -r $<
 	touch $@
 
-# Train and pickle the fixtures again with the real ocropy (about ten minutes).
-fixtures: .py27/installed
+# Train and pickle the fixtures again with the real ocropy (about ten minutes), and let kraken 0.7.2 write its pronn.
+fixtures: .py27/installed .venv-kraken07/installed
 	$(RUN27) fixtures/make.py
+	$(RUN07) tests/interop/kraken_pronn.py fixtures/pronn/digits.pronn
 
 dist: dist/built
 

@@ -28,6 +28,7 @@ _NAMES = {
     "load": ("load_hdf5",),
     "model.model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "ocr.recognition": ("Character", "Recognition", "recognize"),
+    "pronn.reader": ("load_pronn",),
     "pyrnn.findings": ("Global",),
     "pyrnn.reader": ("load_pyrnn", "named_globals"),
     "verification.comparison": ("Verification", "verify"),
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .ocr.recognition import Character as Character
     from .ocr.recognition import Recognition as Recognition
     from .ocr.recognition import recognize as recognize
+    from .pronn.reader import load_pronn as load_pronn
     from .pyrnn.findings import Global as Global
     from .pyrnn.reader import load_pyrnn as load_pyrnn
     from .pyrnn.reader import named_globals as named_globals

@@ -35,7 +35,7 @@ class Pyrnn2Hdf5Error(Exception):
 
 
 class SourceError(Pyrnn2Hdf5Error):
-    """The bytes are no pyrnn file: another format, damaged compression, an empty file."""
+    """The bytes are no pyrnn or pronn file: another format, damaged data, an empty file."""
 
 
 class SizeLimitError(SourceError):

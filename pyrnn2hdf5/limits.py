@@ -57,5 +57,8 @@ MAX_LOG: Final = 2**22
 MAX_BYTES: Final = 64 * 2**20
 """Most bytes the data sets of one HDF5 file may unpack to: `MAX_WEIGHTS` in float64, and a codec."""
 
+MAX_PRONN: Final = 40 * 2**20
+"""Most bytes of a pronn file: `MAX_WEIGHTS` in float32, and a codec; the largest real one seen has 2 MB."""
+
 MAX_TEXT: Final = 4000
 """Most characters of a text that are shown."""

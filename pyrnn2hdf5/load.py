@@ -1,4 +1,4 @@
-"""A model file of either format, told apart by its first bytes and read within limits."""
+"""A model file of any format, told by its first bytes and read within limits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from .hdf5.schema import Group
 from .hdf5.validation import source_of, stored_of
 from .limits import DEFAULT_LIMITS, MAX_BYTES, Limits
 from .model.model import LineNormalizer, Model, Source, TrainingRecord
+from .pronn.reader import MAGIC as PRONN_MAGIC
+from .pronn.reader import read_pronn
+from .pyrnn.findings import SourceFacts
 from .sandbox.bounded import Reader, bounded, only
 from .sandbox.messages import types_of
 
@@ -26,7 +29,7 @@ MAX_FILE: Final = MAX_BYTES + 2**20
 
 
 def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Model:
-    """Load a model from a pyrnn or an HDF5 file within `limits`.
+    """Load a model from a pyrnn, pronn or HDF5 file within `limits`.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.
     """
@@ -69,11 +72,35 @@ def load_stored(
     if is_hdf5(path):
         stored = read_stored(path, limits=limits, reader=reader)
         return stored, restore(stored)
-    # Imported when a pickle is met: an HDF5 file needs none of it.
+    model = read_source_model(path, limits=limits, reader=reader)[0]
+    # What a pronn holds is rounded already.
+    return store(model, float64=not is_pronn(path)), model
+
+
+def read_source_model(
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    ignore_checksum: bool = False,
+    reader: Reader | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> tuple[Model, SourceFacts]:
+    """The model in what can be converted, a pyrnn or a pronn, and the facts of the file; see `read_pyrnn`."""
+    if is_pronn(path):
+        return read_pronn(path, limits=limits)
+    # Imported when a pickle is met: other files need none of it.
     from .pyrnn.reader import read_pyrnn
 
-    model = read_pyrnn(path, limits=limits, reader=reader)[0]
-    return store(model, float64=True), model
+    return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum, reader=reader, meanwhile=meanwhile)
+
+
+def check_source(path: str | os.PathLike[str]) -> None:
+    """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted."""
+    if not is_pronn(path):
+        from .pyrnn.stream import open_source
+
+        with open_source(path):
+            pass
 
 
 def read_stored(
@@ -172,8 +199,20 @@ def _guarded(read: Callable[[], Read]) -> Read:
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file begins as HDF5 does. Raises `OSError` where it cannot be read."""
+    return _begins_with(path, HDF5_MAGIC)
+
+
+def is_pronn(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins as a pronn does; not so where it cannot be read."""
+    try:
+        return _begins_with(path, PRONN_MAGIC)
+    except OSError:
+        return False
+
+
+def _begins_with(path: str | os.PathLike[str], magic: bytes) -> bool:
     try:
         with open_regular(path) as file:
-            return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
+            return file.read(len(magic)) == magic
     except (FileNotFoundError, NotADirectoryError, SourceError):
         return False

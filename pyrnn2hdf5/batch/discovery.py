@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from ..files.paths import default_target, sha256_of
-from ..load import is_hdf5, recorded_source
+from ..load import is_hdf5, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn
 
 Unlisted = Callable[[OSError], object]
 """What is told of a place below a folder that cannot be searched; the search goes on."""
 
-PYRNN_NAME: Final = re.compile(r"\.pyrnn(\.(gz|bz2|xz))?$")
+SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
 
@@ -43,12 +43,12 @@ class Pair:
     result: Path | None
 
 
-def pyrnn_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The pyrnn files below a folder, in the order of their names.
+def source_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The pyrnn and pronn files below a folder, in the order of their names.
 
     They are told by content; a file with a name of theirs counts too, so that a broken one is told.
     """
-    return [path for path in _files(folder, unlisted) if _is_pyrnn(path)]
+    return [path for path in _files(folder, unlisted) if _is_source(path)]
 
 
 def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
@@ -76,8 +76,8 @@ def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[Ima
 
 
 def model_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The files below a folder that are models of either kind, or are named so, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_hdf5(path) or _is_pyrnn(path)]
+    """The files below a folder that are models of any kind, or are named so, in the order of their names."""
+    return [path for path in _files(folder, unlisted) if _is_hdf5(path) or _is_source(path)]
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -88,8 +88,8 @@ def _is_hdf5(path: Path) -> bool:
         return path.suffix == ".hdf5"
 
 
-def _is_pyrnn(path: Path) -> bool:
-    return bool(PYRNN_NAME.search(path.name)) or is_pyrnn(path)
+def _is_source(path: Path) -> bool:
+    return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or is_pyrnn(path)
 
 
 def _files(folder: Path, unlisted: Unlisted) -> Iterator[Path]:
@@ -120,7 +120,7 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
             by_sha256.setdefault(sha256, path)
     paired = []
     sources_of: dict[str, Path] = {}
-    for source in pyrnn_files(sources, unlisted):
+    for source in source_files(sources, unlisted):
         named = default_target(results / source.relative_to(sources))
         try:
             sha256 = sha256_of(source)

@@ -21,7 +21,7 @@ from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour
 from ..verification.comparison import DataSetCheck, LabelsCheck, Verification
-from .discovery import Unlisted, pyrnn_files, tell_by_raising
+from .discovery import Unlisted, source_files, tell_by_raising
 
 PROGRAM: Final = "pyrnn2hdf5.batch.worker"
 MAX_CONVERSIONS: Final = 200
@@ -43,7 +43,7 @@ def plan(
 ) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
-    Folders are searched for pyrnn files; `pattern` narrows these by name. With `output` the tree of
+    Folders are searched for pyrnn and pronn files; `pattern` narrows these by name. With `output` the tree of
     a folder is mirrored there; one file may get it as its name. `unlisted` is told of folders that
     cannot be searched. Raises `TargetConflictError` where two sources would get one target.
     """
@@ -56,7 +56,7 @@ def plan(
         if not os.path.isdir(source):  # noqa: PTH112
             found = [(source, default_target(source.name))]
         else:
-            files = (path for path in pyrnn_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
+            files = (path for path in source_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
             found = [(path, default_target(path.relative_to(source))) for path in files]
         for path, relative in found:
             target = named or (path.with_name(relative.name) if output is None else output / relative)

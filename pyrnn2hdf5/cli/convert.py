@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def convert(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn files, and folders of them.")
+        list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn and pronn files, and folders.")
     ],
     output: Annotated[
         Path | None,

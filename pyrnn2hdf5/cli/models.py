@@ -108,6 +108,7 @@ def _age(entry: Entry) -> str:
 UNSOURCED: Final = {
     "other": "(not by pyrnn2hdf5)",
     "pyrnn": "(a pyrnn)",
+    "pronn": "(a pronn)",
     "unreadable": "(unreadable)",
     "leftover": "(unfinished)",
 }

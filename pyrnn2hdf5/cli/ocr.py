@@ -43,7 +43,7 @@ def ocr(
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGE", help="Line images, folders of them, or quoted patterns.")
     ],
-    model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn or HDF5 file, or its name.")],
+    model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn, pronn or HDF5, or its name.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", parser=as_path, help="Write text files there instead."),

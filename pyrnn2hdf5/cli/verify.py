@@ -64,7 +64,7 @@ def verify(
 ) -> None:
     """Prove that two files are the same model.
 
-    Either file may be pyrnn or HDF5. Of folders, every pyrnn file is compared with the HDF5 file
+    Either file may be pyrnn, pronn or HDF5. Of folders, every source is compared with the HDF5 file
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
     from ..batch.discovery import Pair, pairs

@@ -1,4 +1,4 @@
-"""One pyrnn file becomes one HDF5 file, and what became of it.
+"""One pyrnn or pronn file becomes one HDF5 file, and what became of it.
 
 What h5py needs (`writer`, `h5py_io`) is imported inside functions: it takes as long as an ordinary
 model takes to be read, and both are done at once.
@@ -17,11 +17,9 @@ from ..errors import FAILURES, Hdf5LayoutError, LoadLimitError, TargetExistsErro
 from ..files.paths import default_target, sha256_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import read_stored
+from ..load import check_source, read_source_model, read_stored
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
-from ..pyrnn.reader import read_pyrnn
-from ..pyrnn.stream import open_source
 from ..sandbox.bounded import Reader
 from .outcome import Conversion, Options, Outcome
 
@@ -41,12 +39,12 @@ def convert(
     ignore_checksum: bool = False,
     keep_failed: str | os.PathLike[str] | None = None,
 ) -> Conversion:
-    """Convert one pyrnn file to HDF5, verified before it gets its name.
+    """Convert one pyrnn or pronn file to HDF5, verified before it gets its name.
 
     Parameters
     ----------
     source
-        A pyrnn file, plain or packed by gzip, bzip2 or xz.
+        A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file.
     target
         A file or a folder; by default `default_target(source)`. One that already holds this very conversion
         is left alone.
@@ -76,7 +74,7 @@ def convert(
     VerificationError
         Where the result is not the model of the source.
     OSError, Pyrnn2Hdf5Error
-        Whatever `load_pyrnn` raises, and where the target cannot be written.
+        Whatever `load_pyrnn` or `load_pronn` raises, and where the target cannot be written.
 
     On any error no target is written and an existing one is untouched.
     """
@@ -96,7 +94,7 @@ def convert_source(
     source, path, existing = _look(source, target, options, exact=exact)
     if existing:
         return existing
-    model, facts = read_pyrnn(
+    model, facts = read_source_model(
         source,
         limits=options.limits,
         ignore_checksum=options.ignore_checksum,
@@ -151,8 +149,7 @@ def _look(
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
-    with open_source(source):
-        pass  # What is no pyrnn file at all is told before anything is said about a target.
+    check_source(source)  # What is no model at all is told before anything is said about a target.
     path = default_target(source) if target is None else usable_path(target)
     if target is not None and not exact and path.is_dir():
         path = path / default_target(source).name

@@ -13,7 +13,7 @@ from typing import Final
 from .. import load
 from ..errors import Pyrnn2Hdf5Error
 from ..files import atomic
-from ..load import is_hdf5, read_source
+from ..load import is_hdf5, is_pronn, read_source
 from ..model.model import Source
 from ..pyrnn.stream import is_pyrnn
 
@@ -31,7 +31,7 @@ class Entry:
     """One file of a model directory.
 
     `kind` is `converted` (by this project), `other` (HDF5 from elsewhere, such as kraken's own),
-    `pyrnn`, `unreadable` or `leftover`; `size` is in bytes, `modified` in seconds since the epoch.
+    `pyrnn`, `pronn`, `unreadable` or `leftover`; `size` is in bytes, `modified` in seconds since the epoch.
     `stale` says why the file may go.
     """
 
@@ -121,6 +121,8 @@ def _entry(path: Path) -> Entry | None:
         if path.suffix == ".hdf5" or is_hdf5(path):
             source = _usable(read_source(path))
             return Entry(path, "converted" if source else "other", *facts, source)
+        if is_pronn(path):
+            return Entry(path, "pronn", *facts)
         return Entry(path, "pyrnn", *facts) if is_pyrnn(path) else None
     except Pyrnn2Hdf5Error:
         # Never stale: whatever its name is, nothing in it says that it is ours.

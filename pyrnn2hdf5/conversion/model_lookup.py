@@ -51,14 +51,14 @@ def load_any(
     *,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Model:
-    """Load a model of either format, as kraken does.
+    """Load a model of any format, as kraken does.
 
     Parameters
     ----------
     path
         A file, or the name of one in the model directory or in `/usr/local/share/ocropus`.
     autoconvert
-        Convert a pyrnn once, keep its conversion in the model directory, and use that from then on.
+        Convert a pyrnn or pronn once, keep its conversion in the model directory, and use that from then on.
     model_dir
         The model directory; by default `KRAKEN_HOME`, else `~/.kraken`.
     limits

@@ -76,7 +76,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model came from: base name and SHA-256 of the pyrnn file."""
+    """Where a model came from: base name and SHA-256 of the pyrnn or pronn file."""
 
     name: str
     sha256: str

@@ -45,6 +45,19 @@ OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"<?xml", "an XML document"),
 )
 
+RELATIVES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
+    (re.compile(rb"\n\npyrnn-bidi"), "a pronn: if it is packed, unpack it first"),
+    # The first fields of clstm's NetworkProto: kind, a name of so many letters; then name or ninput.
+    (
+        re.compile(b"|".join(b"\n%c\\w{%d}[\x12P]" % (length, length) for length in range(1, 32))),
+        "a clstm network: another architecture, without peepholes",
+    ),
+    # Of Core ML's Model: specificationVersion, then description.
+    (re.compile(rb"\x08[\x01-\x7f]\x12"), "a Core ML model, as kraken 1.0 and later write them"),
+    (re.compile(rb'.{5}\0\0\0\{"', re.DOTALL), "a safetensors file, as kraken of today writes them"),
+)
+"""Later formats of the same programs, by their first bytes."""
+
 BEGINNING: Final = re.compile(rb"\x80[\x02-\x05]|\(*[ic][\w.]+\n\w+\n|\(d?p\d+\n|[\]}]q")
 """First opcodes: PROTO; INST or GLOBAL with module and name; or a container of protocol 0 or 1."""
 
@@ -180,6 +193,9 @@ def _refuse_other_formats(head: bytes) -> None:
     text = head.lstrip().lower()
     for magic, name in OTHER_FORMATS:
         if head.startswith(magic) or text.startswith(magic):
+            raise SourceError(f"expected a pickle, got {name}")
+    for beginning, name in RELATIVES:
+        if beginning.match(head):
             raise SourceError(f"expected a pickle, got {name}")
     # A pickle begins with PROTO, MARK, GLOBAL or an empty container.
     if head[0] not in b"\x80(c]}":

@@ -21,7 +21,7 @@ PARTS: Final = ("weights", "buffers", "derivatives", "rest")
 class FileFacts:
     """The file: sizes in bytes, SHA-256 of it as it lies on disk.
 
-    `protocol` is that of the pickle, None for HDF5; `trailing_size` counts bytes after the pickle.
+    `protocol` is that of the pickle, None where there is none; `trailing_size` counts bytes after the pickle.
     """
 
     format: str

@@ -13,9 +13,10 @@ from ..errors import CorruptPickleError, InvalidModelError, SourceError
 from ..files.paths import sha256_of
 from ..hdf5.layout import KIND, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import is_hdf5, load_stored
+from ..load import is_hdf5, is_pronn, load_stored
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import LineNormalizer, Model, TrainingRecord, arrays_of
+from ..pronn.reader import read_pronn
 from ..pyrnn.findings import Global, Remains
 from ..sandbox.bounded import Reader
 from .facts import CodecFacts, Compatibility, Curve, Facts, FileFacts, NetworkFacts, TrainingFacts
@@ -23,16 +24,19 @@ from .unicode_labels import group
 from .weight_statistics import matrix_facts, unit_facts
 
 PROGRAMS: Final = {"kraken.": "kraken", "ocrd_cis.": "ocrd_cis (OCR-D)"}
+KRAKEN: Final = "kraken, or a program that writes as it does"
 TRAILING: Final = "bytes follow"
 """What `SourceFacts.damage` says where nothing is wrong with the model itself."""
 
 
 def facts(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Facts:
-    """The facts of a pyrnn or HDF5 file; of a pyrnn that cannot be converted, as many as can be read.
+    """The facts of a pyrnn, pronn or HDF5 file; of a pyrnn that cannot be converted, as many as can be read.
 
-    Raises `OSError`, and a `Pyrnn2Hdf5Error` where the file is no model of either kind.
+    Raises `OSError`, and a `Pyrnn2Hdf5Error` where the file is no model of any kind.
     """
-    return _hdf5_facts(path, limits, reader) if is_hdf5(path) else _pyrnn_facts(path, limits, reader)
+    if is_hdf5(path):
+        return _hdf5_facts(path, limits, reader)
+    return _pronn_facts(path, limits) if is_pronn(path) else _pyrnn_facts(path, limits, reader)
 
 
 def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | None) -> Facts:
@@ -47,7 +51,7 @@ def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | N
             format=f"HDF5, {stored.kind}, weights in {' and '.join(sorted(dtypes))}",
             compression="gzip inside" if stored.compressed else "none",
             protocol=None,
-            writer="pyrnn2hdf5" if ours else "kraken, or a program that writes as it does",
+            writer="pyrnn2hdf5" if ours else KRAKEN,
             size=size,
             unpacked_size=None,
             trailing_size=0,
@@ -56,6 +60,27 @@ def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | N
         # What lies packed in the file is not known by part.
         parts=None if stored.compressed else {"weights": values, "rest": size - values},
         compatibility=compatibility(stored, model),
+        **model_facts(model),
+    )
+
+
+def _pronn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
+    model, source = read_pronn(path, limits=limits)
+    values = sum(array.size * 4 for array in arrays_of(model.network).values())
+    return Facts(
+        path=os.fspath(path),
+        file=FileFacts(
+            format="pronn",
+            compression=source.compression,
+            protocol=None,
+            writer=KRAKEN,
+            size=source.size,
+            unpacked_size=None,
+            trailing_size=0,
+            sha256=source.sha256,
+        ),
+        parts={"weights": values, "rest": source.size - values},
+        compatibility=compatibility(store(model), model),
         **model_facts(model),
     )
 

@@ -53,7 +53,8 @@ VERDICTS: Final = {"allowed": "allowed", "unknown": "REFUSED, unknown", "dangero
 def globals_list(facts: Facts) -> RenderableType:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
-        return Group(_heading(facts), Text("an HDF5 file holds no pickle, so it names no globals"))
+        kind = "an HDF5" if _format(facts) == "HDF5" else "a pronn"
+        return Group(_heading(facts), Text(f"{kind} file holds no pickle, so it names no globals"))
     table = _table(("", False), ("global", False))
     for name in facts.globals:
         style = "" if name.allowed else BAD
@@ -102,7 +103,7 @@ def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
-        "HDF5" if found.file.protocol is None else "pyrnn",
+        _format(found),
         format_size(found.file.size),
         *([str(network.Ni), str(network.Ns), str(network.No)] if network else ["-"] * 3),
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
@@ -110,6 +111,10 @@ def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
     ]
     line = _Line(name, cells, found.scripts or ["-"], longest)
     return Group(line, _reason(str(found.problem))) if found.problem else line
+
+
+def _format(facts: Facts) -> str:
+    return facts.file.format.partition(",")[0]
 
 
 def _reason(message: str) -> RenderableType:

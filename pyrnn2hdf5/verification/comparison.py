@@ -99,7 +99,7 @@ def verify(
     tolerance: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
-    """Compare two model files, pyrnn or HDF5 on either side.
+    """Compare two model files, pyrnn, pronn or HDF5 on either side.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pyrnn2hdf5.batch.discovery import pyrnn_files
+from pyrnn2hdf5.batch.discovery import source_files
 from pyrnn2hdf5.batch.runner import plan
 
 from ..conftest import MODELS
@@ -44,6 +44,6 @@ def test_models_are_found_by_content(tmp_path: Path) -> None:
     (tmp_path / "in" / "link").symlink_to(tmp_path / "y")
     (tmp_path / "in" / "out").symlink_to(SOURCE)
     os.mkfifo(tmp_path / "fifo")
-    assert [str(path.relative_to(tmp_path)) for path in pyrnn_files(tmp_path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in source_files(tmp_path)] == [
         *("a.pyrnn", "p0", "x.txt", "y", "in/link")
     ]

@@ -1,0 +1,137 @@
+"""A pronn file becomes a `Model`: the network of a pyrnn as kraken 0.7 to 0.10 wrote it, in protobuf.
+
+The schema is that of kraken's `proto/pyrnn.proto`, which never changed. A file has no magic number, but its first
+field is `kind` and says `pyrnn-bidi`. It is read whole, in this very process: its size is known before, and nothing
+else that it says is a size until the bytes are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import InvalidModelError, SizeLimitError, SourceError
+from ..files.paths import open_regular
+from ..limits import DEFAULT_LIMITS, MAX_CLASSES, MAX_PRONN, Limits
+from ..model.lstm import Float64
+from ..model.model import Codec, Model, Source, network_of
+from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
+from ..pyrnn.findings import SourceFacts
+from .protobuf import Field, read_message
+
+MAGIC: Final = b"\n\npyrnn-bidi"
+"""The field `kind`: tag (field 1, wire type 2), length 10, value."""
+
+ARRAY: Final = {1: Field("dim", int, most=2), 2: Field("value", bytes)}
+"""Shape, and float32 in little-endian order, packed."""
+
+LSTM: Final = {number: Field(weight, ARRAY) for number, weight in enumerate(GATES + PEEPHOLES, 1)}
+"""WGI, WGF, WGO, WCI, WIP, WFP, WOP: the order of kraken's schema is ours."""
+
+SOFTMAX: Final = {1: Field("W2", ARRAY)}
+
+PRONN: Final = {
+    1: Field("kind", str),
+    2: Field("name", str, least=0),
+    10: Field("ninput", int),
+    11: Field("noutput", int),
+    12: Field("codec", str, least=0, most=MAX_CLASSES),
+    13: Field("fwdnet", LSTM),
+    14: Field("revnet", LSTM),
+    15: Field("softmax", SOFTMAX),
+}
+
+NOTE: Final = (
+    "a pronn keeps no line normalizer, for which a CenterNormalizer of {} pixels is taken, and no training record; "
+    "its weights are rounded to float32 already"
+)
+
+
+def load_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """Load a model from a pronn file, kraken's protobuf of a pyrnn.
+
+    Parameters
+    ----------
+    path
+        The file, unpacked as kraken wrote it. What it is called does not matter.
+    limits
+        Of these, `size` holds; time and memory are bounded by the size.
+
+    Returns
+    -------
+    Model
+        Weights in float64, which holds float32 exactly, and the codec; a note tells what a pronn does not keep.
+
+    Raises
+    ------
+    OSError
+        Where the system refuses the path.
+    SourceError
+        Where it is no pronn file, or a damaged one; `SizeLimitError` where it is too large.
+    InvalidModelError
+        Where the parts of the model do not fit.
+    """
+    return read_pronn(path, limits=limits)[0]
+
+
+def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Model, SourceFacts]:
+    """As `load_pronn`, with the facts of the file."""
+    most = min(limits.size, MAX_PRONN)
+    with io.BufferedReader(open_regular(path)) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise SizeLimitError(
+                f"pronn: expected at most {most} bytes, got {size}", remedy="size" if most < MAX_PRONN else None
+            )
+        data = file.read(size)
+    facts = SourceFacts(
+        name=Path(path).name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        compression="none",
+        size=len(data),
+        unpacked_size=len(data),
+        trailing_size=0,
+        damage=None,
+    )
+    return to_model(data, Source(facts.name, facts.sha256)), facts
+
+
+def to_model(data: bytes, source: Source | None = None) -> Model:
+    """The model in the bytes of a pronn. Raises `SourceError` or `InvalidModelError`."""
+    if not data.startswith(MAGIC):
+        raise SourceError(f"expected a pronn, which begins with {MAGIC!r}, got {data[: len(MAGIC)]!r}")
+    found = read_message(memoryview(data), PRONN, "pronn")
+    (Ni,), (No,) = found["ninput"], found["noutput"]
+    parts = {"W2": found["softmax"][0]["W2"][0]}
+    for direction, field in zip(DIRECTIONS, ("fwdnet", "revnet"), strict=True):
+        parts.update({f"{direction}.{weight}": arrays[0] for weight, arrays in found[field][0].items()})
+    shapes = {name: tuple(part["dim"]) for name, part in parts.items()}
+    Ns = shapes["forward.WIP"][0]
+    # Before any array is made.
+    check_shapes(Ni, No, [(Ni, Ns, 1 + Ni + Ns)] * 2, (No, 2 * Ns), shapes)
+    weights = {name: _weight(name, shapes[name], part) for name, part in parts.items()}
+    notes = [NOTE.format(Ni), *(f"the name that it gives itself is not kept: {name!r:.80}" for name in found["name"])]
+    return Model(
+        Ni=Ni,
+        No=No,
+        network=network_of(weights, Ni, Ns, No),
+        codec=Codec(tuple(found["codec"])) if found["codec"] else None,
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def _weight(name: str, shape: Shape, part: Mapping[str, Any]) -> Float64:
+    (value,), size = part["value"], 4 * math.prod(shape)
+    if len(value) != size:
+        raise InvalidModelError(f"{full_name(name)}: expected {size} bytes for shape {shape}, got {len(value)}")
+    # A signalling NaN is told where the model is checked.
+    with np.errstate(invalid="ignore"):
+        return np.frombuffer(value, "<f4").reshape(shape).astype(np.float64)
