@@ -31,7 +31,9 @@ def to_bytes(stored: Stored) -> bytes:
     """The HDF5 file of a stored model. No time, host or path gets into it."""
     # Built in memory, so that a full disk is met by one plain write, not inside HDF5. To the library it is open
     # under its name, which another thread must not use; the name is not in the file.
-    with h5py.File(f"model-{threading.get_ident()}.hdf5", "w", driver="core", backing_store=False, libver=LIBVER) as file:
+    with h5py.File(
+        f"model-{threading.get_ident()}.hdf5", "w", driver="core", backing_store=False, libver=LIBVER
+    ) as file:
         file.attrs.create("kind", stored.kind, dtype=h5py.string_dtype("ascii"))
         for entry in LAYOUT:
             values = stored.data[entry.name]
