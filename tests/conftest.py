@@ -24,8 +24,8 @@ SHARED = ROOT.parent / "shared"
 Load = Callable[..., Model]
 
 # A shared machine may pause a test at any time; the same examples every run make CI repeatable.
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
