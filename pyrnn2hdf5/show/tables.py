@@ -70,15 +70,18 @@ def globals_list(facts: Facts) -> RenderableType:
 
 def _meaning(facts: Facts) -> list[str]:
     """What the names in a pickle say about it."""
-    unknown = sum(name.verdict == "unknown" for name in facts.globals)
+    unknown = sum(name.verdict == "unknown" and bool(name.module) for name in facts.globals)
+    others = sum(not name.module for name in facts.globals)
     dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
-    if not (unknown or dangerous or facts.unlisted_globals):
+    if not (unknown or dangerous or others or facts.unlisted_globals):
         return [f"every name {'that was met ' if facts.unfollowed else ''}belongs to an OCRopus model"]
     said = []
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
     if unknown:
         said.append(f"names of no program known here, as in an unknown fork, harmless in themselves: {unknown}")
+    if others:
+        said.append(f"things that only another program could give: {others}")
     return said
 
 

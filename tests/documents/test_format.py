@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import load
-from pyrnn2hdf5.hdf5 import plain_reader as plain_hdf5
-from pyrnn2hdf5.hdf5 import validation as reading
+from pyrnn2hdf5 import limits, load
+from pyrnn2hdf5.hdf5 import plain_reader, schema
 from pyrnn2hdf5.hdf5.layout import LAYOUT
 from pyrnn2hdf5.hdf5.schema import FORMAT_VERSION, GROUP
-from pyrnn2hdf5.model import model
 from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, forward_batch, hidden_batch
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 
@@ -72,22 +70,22 @@ def test_the_subgroup_is_the_one_documented(tmp_path: Path) -> None:
 def test_the_limits_of_the_reader_are_those_documented() -> None:
     documented = {of: int(most.replace(",", "")) for most, of in rows(PAGE, "at most", "of")}
     assert documented == {
-        "inputs `Ni`": model.MAX_INPUTS,
-        "hidden units `Ns`": model.MAX_HIDDEN,
-        "classes `No`": model.MAX_CLASSES,
-        "weights in all": model.MAX_WEIGHTS,
-        "code points of a label": model.MAX_LABEL,
-        "bytes of a label as stored, padding included": 4 * model.MAX_LABEL,
-        "bytes of the data sets of a group, unpacked; of a chunk as well": reading.MAX_BYTES,
-        "rows of `commands`, `error` and `character_errors`": reading.MAX_ROWS,
-        "bytes of a command, padding included": reading.MAX_COMMAND,
-        "bytes of a string attribute": reading.MAX_STRING,
-        "parameters of a line normalizer, and numbers in one": reading.MAX_PARAMETERS,
+        "inputs `Ni`": limits.MAX_INPUTS,
+        "hidden units `Ns`": limits.MAX_HIDDEN,
+        "classes `No`": limits.MAX_CLASSES,
+        "weights in all": limits.MAX_WEIGHTS,
+        "code points of a label": limits.MAX_LABEL,
+        "bytes of a label as stored, padding included": 4 * limits.MAX_LABEL,
+        "bytes of the data sets of a group, unpacked; of a chunk as well": limits.MAX_BYTES,
+        "rows of `commands`, `error` and `character_errors`": schema.MAX_ROWS,
+        "bytes of a command, padding included": schema.MAX_COMMAND,
+        "bytes of a string attribute": schema.MAX_STRING,
+        "parameters of a line normalizer, and numbers in one": schema.MAX_PARAMETERS,
         "bytes of the file": load.MAX_FILE,
-        "groups and data sets": plain_hdf5.MAX_OBJECTS,
-        "messages of an object header": plain_hdf5.MAX_MESSAGES,
-        "bytes of a header block, a heap or an attribute": plain_hdf5.MAX_BLOCK,
-        "strings in a global heap": plain_hdf5.MAX_IN_HEAP,
+        "groups and data sets": plain_reader.MAX_OBJECTS,
+        "messages of an object header": plain_reader.MAX_MESSAGES,
+        "bytes of a header block, a heap or an attribute": plain_reader.MAX_BLOCK,
+        "strings in a global heap": plain_reader.MAX_IN_HEAP,
     }
 
 
