@@ -63,10 +63,12 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
     from ..errors import Pyrnn2Hdf5Error
     from ..render import reason, visible
     from ..store import find_model
-    from .recognizer import PyrnnModel
 
     try:
         found = find_model(path, autoconvert=os.environ.get(AUTOCONVERSION) != "0")
+        # torch and kraken, where a file was not refused.
+        from .recognizer import PyrnnModel
+
         model = PyrnnModel.from_model(found.model)
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
         raise ValueError(visible(reason(path, error))) from error

@@ -138,7 +138,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
             line that cannot be read.
         """
         config, shapes = self._config, []
-        page = _on_zero(im, keep_white=segmentation.type == "baselines")
+        page = _on_zero(im, polygons=segmentation.type == "baselines")
 
         def images() -> Iterator[Float64]:
             for line in segmentation.lines:
@@ -177,16 +177,21 @@ def _shapes(Ni: int, Ns: int, No: int) -> dict[str, tuple[int, ...]]:
     return {**shapes, "W2": (No, 1 + 2 * Ns)}
 
 
-def _on_zero(page: Image.Image, *, keep_white: bool) -> Image.Image:
-    """The page inverted, 8 bits a channel: paper is 0, with which kraken fills what lies outside a line.
+def _on_zero(page: Image.Image, *, polygons: bool) -> Image.Image:
+    """The page inverted: paper is 0, with which kraken fills what lies outside a line, and these models read as ink.
 
-    These models would read it as ink. With `keep_white` the paper of the page is 1, or kraken would
-    cut it off the ends of a line, and the positions of characters would move.
+    For lines in polygons the first channel is grey, and the others are 255: kraken cuts off edges of nothing but
+    0, and the positions of characters would move.
     """
     if page.mode not in ("1", "L", "RGB"):
         page = Image.fromarray(np.rint(grey_values(page) * 255).astype(np.uint8))
     inverted = ImageOps.invert(page.convert("L") if page.mode == "1" else page)
-    return inverted.point(lambda value: max(value, 1)) if keep_white else inverted
+    if not polygons:
+        return inverted
+    if inverted.mode == "RGB":
+        inverted = inverted.convert("L", (1 / 3, 1 / 3, 1 / 3, 0))
+    full = Image.new("L", page.size, 255)
+    return Image.merge("RGB", (inverted, full, full))
 
 
 def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
@@ -195,10 +200,12 @@ def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
     Raises `ValueError` where it is not on the page.
     """
     image, _ = next(extract_polygons(page, dataclasses.replace(segmentation, lines=[line])))
-    values = np.array(image, np.float64)
+    values = np.asarray(image, np.float64)
     if segmentation.type == "baselines":
-        values[values <= 1] = 0
-    return (255 - (values.mean(axis=2) if values.ndim == 3 else values)) / 255
+        values = values[..., 0]
+    elif values.ndim == 3:
+        values = values.mean(axis=2)
+    return (255 - values) / 255
 
 
 def _record(line: Line, segmentation: Segmentation, result: Recognition, height: int, width: int) -> Record:
@@ -221,7 +228,8 @@ def _record(line: Line, segmentation: Segmentation, result: Recognition, height:
             boxes = [(x0 + start, y0, x0 + end, y1) for start, end in spans]
         else:
             boxes = [(x0, y0 + start, x1, y0 + end) for start, end in spans]
-        cuts = [((left, top), (right, top), (right, bottom), (left, bottom)) for left, top, right, bottom in boxes]
+        # Lists: kraken adds them to its own.
+        cuts = [[[left, top], [right, top], [right, bottom], [left, bottom]] for left, top, right, bottom in boxes]
     # A label may have several code points, all in one place.
     repeated = [(cut, c.probability) for cut, c in zip(cuts, characters, strict=True) for _ in c.label]
     make = BaselineOCRRecord if segmentation.type == "baselines" else BBoxOCRRecord
