@@ -11,7 +11,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile package lowest fuzz interop bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop kraken7 bench fixtures dist clean
 
 install: .venv/installed
 
@@ -77,6 +77,17 @@ fuzz: install
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
 interop: install .py27/installed
 	PYRNN2HDF5=$(CURDIR)/$(BIN)/pyrnn2hdf5 $(RUN27) tests/interop/kraken_py27.py
+
+# kraken of today with this package beside it, through its own command line; 6 GB and some minutes a version.
+kraken7: .venv-kraken-7.1.1/installed .venv-kraken-7.0/installed
+	.venv-kraken-7.1.1/bin/python -m pytest -q -p no:cacheprovider tests/kraken7
+	.venv-kraken-7.0/bin/python -m pytest -q -p no:cacheprovider tests/kraken7 -k as_ocropy_reads_them
+
+.venv-kraken-%/installed: pyproject.toml
+	$(call python_of,$(firstword $(filter 3.11,$(PYTHONS_HERE)) $(PYTHONS_HERE))) -m venv .venv-kraken-$*
+	.venv-kraken-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-kraken-$*/bin/python -m pip install --quiet --editable '.[kraken]' kraken==$* --group test
+	touch $@
 
 # Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.
 bench: install .py27/installed

@@ -60,9 +60,9 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
     if tasks and "recognition" not in tasks:
         return []
 
+    from ..conversion.model_lookup import find_model
     from ..errors import Pyrnn2Hdf5Error
-    from ..render import reason, visible
-    from ..store import find_model
+    from ..text import describe_error, visible
 
     try:
         found = find_model(path, autoconvert=os.environ.get(AUTOCONVERSION) != "0")
@@ -71,7 +71,7 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
 
         model = PyrnnModel.from_model(found.model)
     except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
-        raise ValueError(visible(reason(path, error))) from error
+        raise ValueError(visible(describe_error(error, path))) from error
     for warning in found.warnings:
         logger.warning("%s: %s", visible(path), visible(warning))
     if found.converted:

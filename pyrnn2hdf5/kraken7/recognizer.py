@@ -21,12 +21,13 @@ from kraken.models import RecognitionBaseModel
 from PIL import Image, ImageOps
 
 from ..errors import InvalidModelError
-from ..images import grey_values
-from ..lines import normalizer_warning
-from ..lstm import GATES, PEEPHOLES, Float64
-from ..model import MAX_CLASSES, MAX_HIDDEN, MAX_INPUTS, Codec, LineNormalizer, Model, arrays_of, network_of
-from ..recognition import Recognition, recognize_each
-from ..render import visible
+from ..model.lstm import Float64
+from ..model.model import Codec, LineNormalizer, Model, arrays_of, network_of
+from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes
+from ..ocr.images import grey_values
+from ..ocr.line_normalization import normalizer_warning
+from ..ocr.recognition import Recognition, recognize_each
+from ..text import describe_error, visible
 from .loader import logger
 
 Line: TypeAlias = BBoxLine | BaselineLine
@@ -73,14 +74,14 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
         model_type: Sequence[str] = model_type,
     ) -> None:
         super().__init__()
-        for name, size, most in (("Ni", Ni, MAX_INPUTS), ("Ns", Ns, MAX_HIDDEN), ("No", No, MAX_CLASSES)):
-            if type(size) is not int or not 1 <= size <= most:
-                raise InvalidModelError(f"{name}: expected 1 to {most}, got {visible(size, 40)}")
+        shapes = _shapes(Ni, Ns, No)
+        check_shapes(Ni, No, [(Ni, Ns, 1 + Ni + Ns)] * 2, (No, 2 * Ns), shapes)
+        check_labels(labels, No)
         if not all(label is None or isinstance(label, str) for label in labels):
             raise InvalidModelError("labels: expected texts, got others")
         sizes = {"Ni": Ni, "Ns": Ns, "No": No}
         self.user_metadata: dict[str, Any] = {**sizes, "labels": list(labels), "line_normalizer": line_normalizer}
-        for name, shape in _shapes(Ni, Ns, No).items():
+        for name, shape in shapes.items():
             self.register_buffer(_buffer(name), torch.zeros(shape, dtype=torch.float64))
         self._told = False
 
@@ -156,7 +157,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
             if not isinstance(result, Recognition):
                 if config.raise_on_error:
                     raise result
-                logger.warning("line %s: %s", visible(line.id), visible(result))
+                logger.warning("line %s: %s", visible(line.id), visible(describe_error(result)))
                 result = Recognition("", ())
             for warning in result.warnings:
                 logger.info("line %s: %s", visible(line.id), visible(warning))
@@ -173,7 +174,7 @@ def _buffer(name: str) -> str:
 def _shapes(Ni: int, Ns: int, No: int) -> dict[str, tuple[int, ...]]:
     """The shapes of the 15 arrays of a network, by the names of `network_of`."""
     lstm = {**dict.fromkeys(GATES, (Ns, 1 + Ni + Ns)), **dict.fromkeys(PEEPHOLES, (Ns,))}
-    shapes = {f"{direction}.{weight}": lstm[weight] for direction in ("forward", "reversed") for weight in lstm}
+    shapes = {f"{direction}.{weight}": lstm[weight] for direction in DIRECTIONS for weight in lstm}
     return {**shapes, "W2": (No, 1 + 2 * Ns)}
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,11 @@ import pytest
 from PIL import Image
 
 import pyrnn2hdf5
-from pyrnn2hdf5.model import Codec, Model, arrays_of
-from pyrnn2hdf5.recognition import error_rate, recognize
+from pyrnn2hdf5.model.model import Codec, Model, arrays_of
+from pyrnn2hdf5.ocr.evaluation import error_rate
+from pyrnn2hdf5.ocr.recognition import recognize
 
-from ..conftest import LINES, MODELS, SHARED
+from ..conftest import LINES, MODELS, ROOT, SHARED
 
 if importlib.util.find_spec("kraken") is None:
     pytest.skip("kraken is not here", allow_module_level=True)
@@ -67,6 +69,9 @@ def read_lines(images: Sequence[Path], folder: Path, *options: object, **environ
 
 def truths(images: Sequence[Path], suffix: str = ".ocropy.txt") -> list[str]:
     return [image.with_name(image.name.partition(".")[0] + suffix).read_text("utf-8").strip("\n") for image in images]
+
+
+TEXTS = truths(sorted(LINES.glob("*.png")))
 
 
 def converted(source: Path, kind: str, folder: Path) -> Path:
@@ -143,20 +148,16 @@ def test_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> No
     images = REAL_LINES[:9] if way == "-x" else REAL_LINES * 2
     monkeypatch.chdir(tmp_path)
     stacked(images, Path("page.png"))
-    run("kraken", "-i", "page.png", "text", "segment", way, "ocr", "-m", FRAKTUR)
+    again = ("ocr", "--linetype", "bbox" if way == "-x" else "baselines", "-m", FRAKTUR)
+    run("kraken", "-a", "-i", "page.png", "alto", "segment", way, "ocr", "-m", FRAKTUR)
+    # From format to format; each tells kraken where the lines are.
+    run("kraken", "-f", "alto", "-i", "alto", "text", *again)
+    run("kraken", "-f", "alto", "-x", "-i", "alto", "page", *again)
+    run("kraken", "-f", "page", "-h", "-i", "page", "hocr", *again)
+    alto, page, hocr = (Path(name).read_text("utf-8") for name in ("alto", "page", "hocr"))
     lines = Path("text").read_text("utf-8").splitlines()
     text = " ".join(lines)
     assert error_rate([text], [" ".join(truths(images, ".gt.txt"))]) < 0.06
-
-    # From format to format; each tells kraken where the lines are.
-    again = ("ocr", "--linetype", "bbox" if way == "-x" else "baselines", "-m", FRAKTUR)
-    run("kraken", "-a", "-i", "page.png", "alto", "segment", way, "ocr", "-m", FRAKTUR)
-    run("kraken", "-f", "alto", "-x", "-i", "alto", "page", *again)
-    run("kraken", "-f", "page", "-h", "-i", "page", "hocr", *again)
-    run("kraken", "-f", "alto", "-i", "alto", "again", *again)
-    assert Path("again").read_text("utf-8").splitlines() == lines
-
-    alto, page, hocr = (Path(name).read_text("utf-8") for name in ("alto", "page", "hocr"))
     assert "".join(re.findall('<String .*CONTENT="([^"]*)"', alto)) == "".join(text.split())
     assert alto.count("<Glyph ") == len("".join(text.split()))
     assert page.count("<Glyph ") == sum(map(len, lines))
@@ -164,6 +165,23 @@ def test_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> No
     if way == "-x":
         boxes = [len(numbers.split()) / 8 for numbers in re.findall('class="ocr_line".*x_bboxes ([^";]*)', hocr)]
         assert boxes == list(map(len, lines))
+
+
+@on_7_1
+def test_the_commands_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(LINES.parent, tmp_path / "fixtures")
+    monkeypatch.chdir(tmp_path)
+    # The segmentation by boxes wants black and white.
+    Image.open(stacked(sorted(LINES.glob("*.png")), Path("page.png"))).convert("1", dither=Image.Dither.NONE).save(
+        "page.png"
+    )
+    commands = re.findall(r"^\$ ((?:kraken|ketos) .*)", (ROOT / "docs" / "kraken.md").read_text("utf-8"), re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        said = run(*shlex.split(command))
+        assert "ERROR" not in said and "WARNING" not in said, said
+    assert Path("line.txt").read_text("utf-8") == Path("again.txt").read_text("utf-8") == TEXTS[0]
+    assert Path("boxes.txt").exists() and "<alto" in Path("baselines.xml").read_text("utf-8")
 
 
 # The model, as kraken's own code uses it
@@ -216,7 +234,6 @@ def page() -> tuple[Image.Image, list[tuple[int, int, int, int]]]:
 
 
 Page = tuple[Image.Image, list[tuple[int, int, int, int]]]
-TEXTS = truths(sorted(LINES.glob("*.png")))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P", "LA", "CMYK", "I;16", "I", "F"])
