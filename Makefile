@@ -12,7 +12,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn kraken7 bench fixtures dist clean
 
 install: .venv/installed
 
@@ -90,6 +90,17 @@ interop-pronn: .venv-kraken07/installed
 	.venv-kraken07/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-kraken07/bin/python -m pip install --quiet --editable '.[ocr]'
 	.venv-kraken07/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
+
+# kraken of today with this package beside it, through its own command line; 6 GB and some minutes a version.
+kraken7: .venv-kraken-7.1.1/installed .venv-kraken-7.0/installed
+	.venv-kraken-7.1.1/bin/python -m pytest -q -p no:cacheprovider tests/kraken7
+	.venv-kraken-7.0/bin/python -m pytest -q -p no:cacheprovider tests/kraken7 -k as_ocropy_reads_them
+
+.venv-kraken-%/installed: pyproject.toml
+	$(call python_of,$(firstword $(filter 3.11,$(PYTHONS_HERE)) $(PYTHONS_HERE))) -m venv .venv-kraken-$*
+	.venv-kraken-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-kraken-$*/bin/python -m pip install --quiet --editable '.[kraken]' kraken==$* --group test
 	touch $@
 
 # Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.

@@ -52,7 +52,7 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Float64, int]:
                 w, h = image.size
                 if w * h > MAX_PIXELS:
                     raise InvalidInputError(f"image: expected at most {MAX_PIXELS} pixels, got {w} x {h}")
-                return _grey(image), getattr(image, "n_frames", 1)
+                return grey_values(image), getattr(image, "n_frames", 1)
     except (InvalidInputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -64,7 +64,8 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Float64, int]:
         raise InvalidInputError(f"not a readable image: {error}") from error
 
 
-def _grey(image: Any) -> Float64:
+def grey_values(image: Any) -> Float64:
+    """A Pillow image of any mode as grey values (h, w), float64 in 0..1. Raises `InvalidInputError` for odd numbers."""
     from PIL import Image
 
     if image.mode[0] in "IF":
