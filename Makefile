@@ -95,7 +95,7 @@ interop-pronn: .venv-kraken07/installed
 # kraken of today with this package beside it, through its own command line; 6 GB and some minutes a version.
 kraken7: .venv-kraken-7.1.1/installed .venv-kraken-7.0/installed
 	.venv-kraken-7.1.1/bin/python -m pytest -q -p no:cacheprovider tests/kraken7
-	.venv-kraken-7.0/bin/python -m pytest -q -p no:cacheprovider tests/kraken7 -k as_ocropy_reads_them
+	.venv-kraken-7.0/bin/python -m pytest -q -p no:cacheprovider tests/kraken7
 
 .venv-kraken-%/installed: pyproject.toml
 	$(call python_of,$(firstword $(filter 3.11,$(PYTHONS_HERE)) $(PYTHONS_HERE))) -m venv .venv-kraken-$*

@@ -20,7 +20,7 @@ TABLE = re.findall(r"^\| `(\w+)` \| ", (ROOT / "CONTRIBUTING.md").read_text("utf
 DOORS = {
     "h5py": {"hdf5.h5py_io"},
     "scipy": {"ocr.line_normalization"},
-    "PIL": {"ocr.images"},
+    "PIL": {"ocr.images", "kraken7.recognizer"},
     "pickle": {"pyrnn.unpickler", "pyrnn.audit"},
 }
 MODULES = {

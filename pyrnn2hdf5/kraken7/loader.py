@@ -57,7 +57,7 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
     except OSError as error:
         raise ValueError(error.strerror) from error
     if not is_ours(head):
-        raise ValueError("no pyrnn, pronn or HDF5 model")
+        raise ValueError("neither a pyrnn, nor a pronn, nor an HDF5 model")
     if tasks and "recognition" not in tasks:
         return []
 

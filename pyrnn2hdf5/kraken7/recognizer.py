@@ -8,6 +8,7 @@ about twice as high. Only public names of kraken are used; those behind them cha
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
@@ -28,7 +29,9 @@ from ..ocr.images import grey_values
 from ..ocr.line_normalization import normalizer_warning
 from ..ocr.recognition import Recognition, recognize_each
 from ..text import describe_error, visible
-from .loader import logger
+
+# A child of kraken's own logger, so that its -v decides what is shown.
+logger = logging.getLogger("kraken.pyrnn2hdf5")
 
 Line: TypeAlias = BBoxLine | BaselineLine
 Record: TypeAlias = BBoxOCRRecord | BaselineOCRRecord

@@ -46,7 +46,7 @@ def test_every_lineage_is_taken() -> None:
 def test_what_is_not_ours_is_left_to_other_loaders(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^neither a pyrnn nor an HDF5 model$"):
+    with pytest.raises(ValueError, match=r"^neither a pyrnn, nor a pronn, nor an HDF5 model$"):
         load_model(path)
 
 
