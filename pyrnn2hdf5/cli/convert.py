@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..conversion.outcome import Options
 from ..errors import ReaderError, TargetConflictError, TargetExistsError
 from ..limits import Limits
 from ..records import outcome_record
@@ -35,7 +34,7 @@ from .text_output import conversion_details, conversion_line, outcome_line, summ
 
 if TYPE_CHECKING:
     from ..batch.runner import Job
-    from ..conversion.outcome import Outcome
+    from ..conversion.outcome import Options, Outcome
 
 
 def convert(
@@ -93,6 +92,8 @@ def convert(
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
     are searched for models by content. A result that is up to date is left alone.
     """
+    from ..conversion.outcome import Options
+
     if report and report.suffix.lower() not in (".json", ".jsonl", ".csv", ".xml"):
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:

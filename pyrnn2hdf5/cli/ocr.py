@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import FAILURES, InvalidModelError, TargetConflictError, missing_extra
-from ..files.paths import refuse_shared_targets, text_target
 from ..records import evaluation_record, failure_record, recognition_record
 from ..text import visible
 from .common import (
@@ -151,6 +150,8 @@ def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
 
 def _targets(images: list[ImageFile], output: Path | None, suffix: str) -> list[Path]:
     """A text file for each image; fails where two would share one, or where it would cost an input."""
+    from ..files.paths import refuse_shared_targets, text_target
+
     targets = [text_target(output / image.relative if output else image.path, suffix).absolute() for image in images]
     try:
         refuse_shared_targets(zip((image.path for image in images), targets, strict=True))

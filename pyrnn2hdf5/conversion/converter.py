@@ -11,7 +11,6 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import FAILURES, Hdf5LayoutError, LoadLimitError, TargetExistsError
 from ..files.paths import default_target, sha256_of, usable_path
@@ -22,9 +21,6 @@ from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
 from ..sandbox.bounded import Reader
 from .outcome import Conversion, Options, Outcome
-
-if TYPE_CHECKING:
-    pass
 
 
 def convert(

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import Failure, TargetExistsError, VerificationError
 from ..limits import DEFAULT_LIMITS, Limits
-from ..pyrnn.findings import SourceFacts
 
 if TYPE_CHECKING:
-    pass
+    from ..pyrnn.findings import SourceFacts
     from ..verification.comparison import Verification
 
 
