@@ -5,6 +5,7 @@ Every error survives pickling, and equals its copy.
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 
@@ -24,6 +25,10 @@ class Pyrnn2Hdf5Error(Exception):
         super().__init__(message)
         self.path = path
         self.remedy = remedy
+
+    def about(self, path: str | os.PathLike[str]) -> Pyrnn2Hdf5Error:
+        """The same error, with a file to blame."""
+        return type(self)(str(self), path=os.fspath(path), remedy=self.remedy)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pyrnn2Hdf5Error) or type(other) is not type(self):

@@ -203,16 +203,13 @@ def _take(
     """Keep and show what was read in one image, or tell why nothing was; returns whether all went well."""
     from ..ocr.images import read_truth
 
+    if isinstance(result, FAILURES):
+        return _fail_alone(path, result, as_json=show is _show_json)
     try:
-        if isinstance(result, FAILURES):
-            raise result
         if target:
             _write(target, result.text)
     except FAILURES as error:
-        if show is _show_json:
-            print_json(failure_record(path, error, "image"))
-        tell(path, error)
-        return False
+        return _fail_alone(path, error, as_json=show is _show_json)
     for warning in result.warnings:
         typer.echo(f"warning: {visible(path)}: {visible(warning)}", err=True)
     show(path, result)
@@ -227,6 +224,14 @@ def _take(
     if truth is not None:
         compared.append((path, result.text, truth))
     return True
+
+
+def _fail_alone(path: Path, error: Failure, *, as_json: bool) -> bool:
+    """Tell why nothing came of one image; the others go on."""
+    if as_json:
+        print_json(failure_record(path, error, "image"))
+    tell(path, error)
+    return False
 
 
 def _write(target: Path, text: str) -> None:

@@ -62,7 +62,7 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
         return []
 
     from ..conversion.model_lookup import find_model
-    from ..errors import Pyrnn2Hdf5Error
+    from ..errors import FAILURES
     from ..text import describe_error, visible
 
     try:
@@ -71,7 +71,7 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
         from .recognizer import PyrnnModel
 
         model = PyrnnModel.from_model(found.model)
-    except (Pyrnn2Hdf5Error, OSError, MemoryError) as error:
+    except FAILURES as error:
         raise ValueError(visible(describe_error(error, path))) from error
     for warning in found.warnings:
         logger.warning("%s: %s", visible(path), visible(warning))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from ..model.lstm import Float64
 
 FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
+
+FILTERS: Final = threading.Lock()
 
 MAX_TRUTH: Final = 2**16
 """Most bytes of the text of one line."""
@@ -42,7 +45,8 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Float64, int]:
     if path.exists() and not path.is_file():
         raise InvalidInputError("expected an image file, got a folder, device or pipe")
     try:
-        with warnings.catch_warnings():
+        # The filters of warnings belong to all threads.
+        with FILTERS, warnings.catch_warnings():
             # What Pillow has to say about odd files is no concern of the caller.
             warnings.simplefilter("ignore")
             Image.init()

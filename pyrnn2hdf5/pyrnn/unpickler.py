@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Final, NoReturn
 
-from ..errors import CorruptPickleError, Pyrnn2Hdf5Error, UnsafePickleError
+from ..errors import FAILURES, CorruptPickleError, UnsafePickleError
 from .numpy_stubs import ArrayStub, DtypeStub, FromBufferStub, ScalarStub
 from .stubs import (
     BytesStub,
@@ -172,7 +172,7 @@ def unpickle(stream: IO[bytes], note: Note = lambda module, name: None) -> objec
     with collector_off():
         try:
             return RestrictedUnpickler(stream, note).load()
-        except (Pyrnn2Hdf5Error, OSError, MemoryError):
+        except FAILURES:
             raise
         except Exception as error:
             raise CorruptPickleError(f"malformed pickle: {error}") from error

@@ -139,16 +139,14 @@ def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
     try:
         return load_stored(path, limits=limits)
     except Pyrnn2Hdf5Error as error:
-        error.path = os.fspath(path)
-        raise
+        raise error.about(path) from error
 
 
 def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, Ni: int) -> Line:
     try:
         return Line(prepare_line(normalize_line(read_image(image), normalizer, Ni)), read_truth(image))
     except Pyrnn2Hdf5Error as error:
-        error.path = os.fspath(image)
-        raise
+        raise error.about(image) from error
 
 
 def compare(
