@@ -29,7 +29,7 @@ from .messages import FRAME
 PASSES_DESCRIPTORS: bool = hasattr(socket, "send_fds")
 """Whether open files can be handed to another process: everywhere but on Windows."""
 
-BOOT: Final = "import sys; sys.path[:] = {path!r}; from importlib import import_module as f; f({module!r}).main()"
+BOOT: Final = "import sys; sys.path += {path!r}; from importlib import import_module as f; f({module!r}).main()"
 
 KEPT: Final = (
     *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
@@ -79,7 +79,7 @@ class Process:
         if environment is None:
             environment = {name: os.environ[name] for name in KEPT if name in os.environ} | THREADS
         self._leads = own_session and PASSES_DESCRIPTORS
-        # Our own folder, where this package lies; then whatever the caller has, for NumPy and h5py.
+        # After the standard library our own folder, then whatever the caller has, for NumPy and h5py.
         path = [str(Path(__file__).parent.parent.parent), *filter(None, sys.path)]
         command = [sys.executable, "-I", "-S", "-c", BOOT.format(path=path, module=module)]
         self._socket: socket.socket | None = None
