@@ -145,7 +145,9 @@ def test_two_hundred_refused_files_leave_nothing_open(tmp_path: Path) -> None:
     # The thread that listens to a reader closes its pipe when that is gone.
     while (open_files(), threading.active_count()) > (files, threads) and time.monotonic() < end:
         time.sleep(0.05)
-    assert (open_files(), threading.active_count()) == (files, threads)
+    # Fewer, where a thread of the first one had not ended yet when they were counted.
+    assert (open_files(), threading.active_count()) <= (files, threads)
+    assert threading.active_count() <= threads
     # No zombie either.
     assert descendants(os.getpid()) == processes
 
