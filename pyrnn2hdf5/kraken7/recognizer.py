@@ -79,9 +79,9 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
         super().__init__()
         shapes = _shapes(Ni, Ns, No)
         check_shapes(Ni, No, [(Ni, Ns, 1 + Ni + Ns)] * 2, (No, 2 * Ns), shapes)
-        check_labels(labels, No)
         if not all(label is None or isinstance(label, str) for label in labels):
             raise InvalidModelError("labels: expected texts, got others")
+        check_labels(labels, No)
         sizes = {"Ni": Ni, "Ns": Ns, "No": No}
         self.user_metadata: dict[str, Any] = {**sizes, "labels": list(labels), "line_normalizer": line_normalizer}
         for name, shape in shapes.items():

@@ -322,6 +322,27 @@ def test_what_cannot_be_read_is_an_empty_record(
     outside = [([(5, 5), (5, 2000)], [(5, 5), (9, 5), (9, 2000)])]
     assert [record.prediction for record in predict(image, outside)] == [""]
     assert "outside" in caplog.text
+    with pytest.raises(pyrnn2hdf5.InvalidInputError):
+        predict(image, [(5, 5, 5, 5)], raise_on_error=True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"Ni": 0},
+        {"Ns": 10**9},
+        {"No": 10**9},
+        {"Ni": 2000, "Ns": 5000},
+        {"labels": ["", "a"]},
+        {"labels": ["", "a", 3]},
+        {"labels": ["", "a", "b" * 1000]},
+    ],
+)
+def test_metadata_of_strangers_is_checked_before_memory_is_taken(given: dict[str, Any]) -> None:
+    from pyrnn2hdf5.kraken7.recognizer import PyrnnModel
+
+    with pytest.raises(pyrnn2hdf5.InvalidModelError):
+        PyrnnModel(**{"Ni": 4, "Ns": 5, "No": 3, "labels": ["", "a", "b"], **given})
 
 
 def test_reordering_is_that_of_kraken(page: Page, predict: Callable[..., list[Any]], model: Model) -> None:
