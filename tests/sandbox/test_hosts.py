@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,10 +16,16 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5 import Limits, LoadLimitError, Pyrnn2Hdf5Error, ReaderError, convert, load_pyrnn
+from pyrnn2hdf5.batch import runner
+from pyrnn2hdf5.batch.runner import convert_all, plan
+from pyrnn2hdf5.conversion.outcome import Options
+from pyrnn2hdf5.sandbox import bounded as sandbox
 from pyrnn2hdf5.sandbox import child, process
 from pyrnn2hdf5.sandbox.bounded import bounded
 
 from ..conftest import MODELS, SHARED
+from ..hostile_pickles import MONSTERS
+from ..trees import names
 
 SMALL = MODELS / "digits.pyrnn.gz"
 REAL = SHARED / "real" / "fraktur-jze.pyrnn.gz"
@@ -113,6 +120,15 @@ def test_a_program_without_interpreter_reads_in_its_own_process_where_it_is_told
         load_pyrnn(MODELS.parent / "README.md", limits=Limits(in_process=True))
 
 
+def test_a_program_without_interpreter_converts_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = convert(SMALL, tmp_path / "x.hdf5").target.read_bytes()
+    monkeypatch.setattr(sys, "executable", "")
+    made = convert(SMALL, tmp_path / "y.hdf5", limits=Limits(in_process=True))
+    assert made.target.read_bytes() == expected
+    assert made.verification is not None
+    assert made.verification.ok
+
+
 def hang(file: object, limits: Limits, tell: object) -> None:
     """Read for ever."""
     time.sleep(60)
@@ -132,3 +148,24 @@ def test_the_way_of_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with pytest.raises(LoadLimitError):
         bounded(f"{__name__}:hang", SMALL, Limits(seconds=0.5), Pyrnn2Hdf5Error)
     assert time.monotonic() - start < 30
+
+
+def test_an_archive_on_the_way_of_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for source in (SMALL, MODELS / "digits-plain.pyrnn"):
+        shutil.copy(source, tree)
+        convert(source, tmp_path)
+    (tree / "hang.pyrnn").write_bytes(MONSTERS["equal hashes"][0]())
+    # Here, in the workers, and in their readers; no file is without a name either.
+    monkeypatch.setattr(process, "PASSES_DESCRIPTORS", False)
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    monkeypatch.setattr(sandbox, "PROGRAM", "tests.sandbox.windows")
+    monkeypatch.setattr(runner, "PROGRAM", "tests.sandbox.windows_worker")
+    archive = convert_all(plan([tree], tmp_path / "out"), 2, 60, Options(limits=Limits(seconds=1)))
+    errors = {outcome.source.name: outcome.error for outcome in archive}
+    assert isinstance(errors.pop("hang.pyrnn"), LoadLimitError)
+    assert list(errors.values()) == [None, None]
+    assert names(tmp_path / "out") == ["digits-plain.hdf5", "digits.pyrnn.hdf5"]
+    for made in (tmp_path / "out").iterdir():
+        assert made.read_bytes() == (tmp_path / made.name).read_bytes()
