@@ -182,7 +182,9 @@ def test_a_model_made_to_crash_hang_or_swell_is_refused_for_the_reason_it_has_al
     tree.mkdir()
     shutil.copy(SOURCE, tree / "good.pyrnn.gz")
     (tree / "crash.pyrnn").write_bytes(b"\x80\x02})" + b"\x85" * 2_000_000 + b"Ns.")
-    (tree / "hang.pyrnn.gz").write_bytes(gzip.compress(b"\x80\x02" + b"N0" * 100 * 2**20 + b"N."))
+    # Integers of one hash: each is compared with all before it, which takes far longer than the limit.
+    equal = b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000))
+    (tree / "hang.pyrnn.gz").write_bytes(gzip.compress(b"\x80\x02}(" + equal + b"u."))
     (tree / "swell.pyrnn").write_bytes(b"\x80\x02Nr\xff\xff\xff\x7f.")
     limits = Limits(seconds=0.5)
     done = outcomes(plan([tree], tmp_path / "out"), limits=limits)
