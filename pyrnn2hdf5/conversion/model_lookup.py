@@ -116,7 +116,8 @@ def find_model(
         return Found(load_file(path, limits=limits), path)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    return replace(_stored(path, folder, limits) or _convert(path, folder, limits), pyrnn=path)
+    sha256 = sha256_of(path)
+    return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
 
 
 def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
@@ -133,9 +134,8 @@ def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
     return Found(load_hdf5(path, limits=limits), path, warnings=(f"{path.name} does not record what it was made from",))
 
 
-def _stored(path: Path, folder: Path, limits: Limits) -> Found | None:
+def _stored(path: Path, sha256: str, folder: Path, limits: Limits) -> Found | None:
     """The stored conversion of this very file, where there is one that can be read."""
-    sha256 = sha256_of(path)
     named = folder / default_target(path.name)
     for place in (named, marked_name(named, sha256)):
         with contextlib.suppress(Pyrnn2Hdf5Error, OSError):
@@ -145,25 +145,31 @@ def _stored(path: Path, folder: Path, limits: Limits) -> Found | None:
     return None
 
 
-def _convert(path: Path, folder: Path, limits: Limits) -> Found:
-    sha256 = sha256_of(path)
+def _convert(path: Path, sha256: str, folder: Path, limits: Limits) -> Found:
     named = folder / default_target(path.name)
     marked = marked_name(named, sha256)
     new = not folder.exists()
+    failure: Exception | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = convert(path, marked, force=True, limits=limits)
         # A file that kraken would find and refuse keeps the other name.
-        stored = _take_name(marked, named) if made.kind == KIND else marked
-        return Found(load_hdf5(stored, limits=limits), stored, converted=True)
+        if made.kind == KIND:
+            _take_name(marked, named)
     except (Pyrnn2Hdf5Error, OSError) as error:
-        if new:
-            # Nothing was stored, so nothing is left.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        # Where the model itself is to blame, that is what is told.
-        model = load_file(path, limits=limits)
-        said = f"the conversion was not stored in {folder}: {describe_error(error, folder)}"
+        failure = error
+    # Other processes may give and take the same names: what counts is that this very file is stored now.
+    found = _stored(path, sha256, folder, limits)
+    if found:
+        return replace(found, converted=True)
+    if new:
+        # Nothing was stored, so nothing is left.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    # Where the model itself is to blame, that is what is told.
+    model = load_file(path, limits=limits)
+    why = describe_error(failure, folder) if failure else "another process took its name"
+    said = f"the conversion was not stored in {folder}: {why}"
     try:
         # What is recognized now and what will be recognized from the stored file are the same.
         return Found(restore(store(model)), path, warnings=(said,))
@@ -171,24 +177,29 @@ def _convert(path: Path, folder: Path, limits: Limits) -> Found:
         return Found(model, path, warnings=(f"not stored: {error}",))
 
 
-def _take_name(marked: Path, named: Path) -> Path:
-    """Give a conversion the name that kraken looks for, if that is free or taken by one of ours; where it is then."""
+def _take_name(marked: Path, named: Path) -> None:
+    """Give a conversion the name that kraken looks for, if that is free or taken by one of ours."""
     there = recorded_source(named)
     if there is None:
         try:
             # A link, unlike a rename, fails where the name is taken: what is not ours stays.
             os.link(marked, named)
-            marked.unlink()
-        except FileExistsError:
-            return marked
+        except (FileExistsError, FileNotFoundError):
+            # Another process came first, with this model or another one of its name.
+            there = recorded_source(named)
+            if there is None:
+                return
         except OSError:
             # A file system without hard links.
-            if os.path.lexists(named):
-                return marked
-            marked.rename(named)
-        return named
-    # Another model of that name, or an older version of this one: it stays, under another name.
-    with contextlib.suppress(OSError):
-        os.link(named, marked_name(named, there.sha256))
-    marked.replace(named)
-    return named
+            if not os.path.lexists(named):
+                marked.rename(named)
+            return
+    if there is not None:
+        # Another model of that name, or an older version of this one: it stays, under another name.
+        with contextlib.suppress(OSError):
+            os.link(named, marked_name(named, there.sha256))
+        # Where the conversion is gone, another process has given it its name.
+        with contextlib.suppress(FileNotFoundError):
+            marked.replace(named)
+    # A rename between two names of one file leaves both.
+    marked.unlink(missing_ok=True)

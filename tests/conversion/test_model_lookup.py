@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.conversion import model_lookup
+from pyrnn2hdf5.conversion import model_directory, model_lookup
 from pyrnn2hdf5.conversion.model_directory import list_models
 from pyrnn2hdf5.conversion.model_lookup import find_model, load_any
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
@@ -259,6 +259,43 @@ def test_processes_that_start_at_once_end_with_one_good_file(model_dir: Path) ->
     assert [process.wait() for process in processes] == [0] * 4
     assert names(model_dir) == [STORED]
     assert same(load_any(SOURCE), pyrnn2hdf5.load_pyrnn(SOURCE))
+
+
+@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("content", [SOURCE, OTHER], ids=["the same model", "another of its name"])
+def test_another_process_may_convert_at_any_instant(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Path, at: int
+) -> None:
+    """Between any two steps on names another process does all of its own work."""
+    ours = copy(SOURCE, tmp_path)
+    (tmp_path / "other").mkdir()
+    theirs = copy(content, tmp_path / "other")
+    steps = 0
+
+    def step(doing: Any) -> Any:
+        def stepped(*arguments: Any, **options: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            if steps == at + 1:
+                find_model(theirs)
+            return doing(*arguments, **options)
+
+        return stepped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model_lookup, "recorded_source", step(model_directory.recorded_source))
+        for name in ("link", "replace", "rename", "unlink"):
+            patched.setattr(os, name, step(getattr(os, name)))
+        found = find_model(ours)
+    assert found.warnings in ((), (f"the conversion was not stored in {model_dir}: another process took its name",))
+    assert same(found.model, pyrnn2hdf5.load_pyrnn(SOURCE))
+    for source in (ours, theirs):
+        assert same(find_model(source).model, pyrnn2hdf5.load_pyrnn(source))
+    marked = "m.pyrnn-" + sha256_of(ours)[:12] + ".hdf5", "m.pyrnn-" + sha256_of(theirs)[:12] + ".hdf5"
+    stored = names(model_dir)
+    assert "m.pyrnn.hdf5" in stored
+    assert len(stored) == len({sha256_of(ours), sha256_of(theirs)})
+    assert set(stored) <= {"m.pyrnn.hdf5", *marked}
 
 
 def test_another_process_may_come_first(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
