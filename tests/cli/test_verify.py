@@ -43,7 +43,7 @@ def test_equal_models_have_a_line_a_layer(result: Path) -> None:
     assert verdict == f"equal: {SOURCE} and {result}"
     assert stored == "  stored     17 of 17 data sets bit-equal"
     assert labels == "  labels     25 labels; equal: codec, line normalizer, training record"
-    assert behaviour.startswith("  behaviour  250 steps of 3 lines: largest difference ")
+    assert behaviour.startswith("  behaviour  136 steps of 3 lines: largest difference ")
     assert "texts equal, 100% of hidden units vary" in behaviour
     assert run("verify", SOURCE, result, "-q").output == ""
     assert run("verify", result, SOURCE).exit_code == 0
