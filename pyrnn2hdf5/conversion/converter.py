@@ -163,7 +163,7 @@ def _look(
         there = None
     except LoadLimitError as error:
         raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
-    if there is None or there.source is None or there.source.sha256 != sha256_of(source):
+    if there is None or there.source is None or there.source.sha256 != sha256_of(source, options.limits):
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
     if (there.compressed, there.float64) != (options.compress, options.float64):
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")

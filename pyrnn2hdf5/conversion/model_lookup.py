@@ -116,7 +116,7 @@ def find_model(
         return Found(load_file(path, limits=limits), path)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    sha256 = sha256_of(path)
+    sha256 = sha256_of(path, limits)
     return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
 
 
