@@ -69,13 +69,12 @@ def write(
     keep_failed: Path | None = None,
 ) -> Verification | None:
     """Write the stored form of `model`; see `converter.convert` for the options and the errors."""
-    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(to_bytes(stored))
         try:
             return verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:
-            kept = _keep(content, path.name, keep_failed) if keep_failed else "nothing was kept"
+            kept = _keep(temporary.read_bytes(), path.name, keep_failed) if keep_failed else "nothing was kept"
             raise VerificationError(f"{error} ({kept})", remedy=None if keep_failed else "keep_failed") from error
 
 

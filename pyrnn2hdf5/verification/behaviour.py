@@ -23,6 +23,9 @@ MARGIN: Final = 64.0
 FLOOR: Final = 1e-12
 """Rounding of the float64 arithmetic itself."""
 
+MAX_TOGETHER: Final = 2**20
+"""Most weights of a network that runs beside others."""
+
 VARIES: Final = 1e-3
 """A hidden unit that moves by more than this over a line takes part in it."""
 
@@ -94,7 +97,11 @@ def _run_both(
     networks = [a, b] if isinstance(allowed, float) else [a, b, allowed]
     # LSTMs that are the source's own need no pass of theirs.
     shared = len(networks) > 2 and networks[2].forward_lstm is a.forward_lstm
-    hidden = hidden_batch(networks[:2] if shared else networks, inputs)
+    run = networks[:2] if shared else networks
+    # Side by side they take less time, but each a copy of its weights: large ones take turns.
+    together = sum(values.size for values in arrays_of(a).values()) <= MAX_TOGETHER
+    turns = [run] if together else [[network] for network in run]
+    hidden = [of_one for turn in turns for of_one in hidden_batch(turn, inputs)]
     if shared:
         hidden.append(hidden[0])
     largest = explained = 0.0
