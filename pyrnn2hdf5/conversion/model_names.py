@@ -85,9 +85,9 @@ def not_found(name: Path, folders: Sequence[Path]) -> FileNotFoundError:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for file in (entry.name for entry in itertools.islice(entries, MAX_LISTED)):
                 ending = max((ending for ending in ENDINGS if file.endswith(ending)), key=len, default="")
-                if ending:
-                    files.update({file: file, file.removesuffix(ending): file})
-    close = difflib.get_close_matches(name.name, sorted(files), n=MAX_CLOSE)
+                for key in (file, file.removesuffix(ending)) if ending else ():
+                    files.setdefault(key.lower(), file)
+    close = difflib.get_close_matches(name.name.lower(), sorted(files), n=MAX_CLOSE)
     near = list(dict.fromkeys(files[one] for one in close))
     # Of folders one in the other, the outer one says it all.
     looked = [str(folder) for folder in folders if folder.parent not in folders]
