@@ -83,7 +83,7 @@ def not_found(name: Path, folders: Sequence[Path]) -> FileNotFoundError:
     files: dict[str, str] = {}
     for folder in (name.parent, *folders):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for file in (entry.name for entry in itertools.islice(entries, MAX_LISTED)):
+            for file in sorted(entry.name for entry in itertools.islice(entries, MAX_LISTED)):
                 ending = max((ending for ending in ENDINGS if file.endswith(ending)), key=len, default="")
                 for key in (file, file.removesuffix(ending)) if ending else ():
                     files.setdefault(key.lower(), file)
