@@ -141,10 +141,11 @@ def limits_of(
     size: int, memory: int, seconds: float, allow_global: list[str] | None, label_encoding: str | None
 ) -> Limits:
     """What reading a model may take and hold. Of a name that is allowed and dangerous elsewhere it is told."""
-    from ..pyrnn.unpickler import verdict_of
-
     allowed = tuple(allow_global or ())
     for name in allowed:
+        # Imported where there is one: other runs need none of it.
+        from ..pyrnn.unpickler import verdict_of
+
         module, _, last = name.rpartition(".")
         if verdict_of(module, last) == "dangerous":
             said = "a name that runs programs or reaches files; it is kept by name only, and nothing is called"

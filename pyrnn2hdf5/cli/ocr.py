@@ -41,11 +41,28 @@ if TYPE_CHECKING:
     from ..ocr.recognition import Recognition
 
 
+def _complete(incomplete: str) -> list[str]:
+    """Names of models that begin so, for the shell."""
+    from ..conversion.model_directory import model_directory
+    from ..conversion.model_names import model_folders, model_names
+
+    try:
+        folder = model_directory()
+    except OSError:
+        folder = None
+    return [name for name in model_names(model_folders(folder)) if name.startswith(incomplete)]
+
+
 def ocr(
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGE", help="Line images, folders of them, or quoted patterns.")
     ],
-    model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn, pronn or HDF5, or its name.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "-m", "--model", metavar="MODEL", autocompletion=_complete, help="pyrnn, pronn or HDF5, or its name."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", parser=as_path, help="Write text files there instead."),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,6 +114,8 @@ def find_model(
         if found:
             return found
         path = find_by_beginning(name, folders)
+        if path and path.parent == folder:
+            path = _source_there(path, name, folders) or path
     if path is None:
         # The path as it was given says what else is wrong with it: a folder, a pipe.
         if os.path.lexists(name):
@@ -127,6 +130,16 @@ def find_model(
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
     sha256 = sha256_of(path)
     return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
+
+
+def _source_there(path: Path, name: Path, folders: Sequence[Path]) -> Path | None:
+    """What a file of the model directory was made from, where that is there and meant too: it may have changed."""
+    source = recorded_source(path)
+    if source is None or not source.name.startswith(f"{name.name}.") or Path(source.name).name != source.name:
+        return None
+    with contextlib.suppress(OSError):
+        return find_exactly(Path(source.name), folders)
+    return None
 
 
 def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:

@@ -29,7 +29,7 @@ ENDINGS: Final = (
 """What a user leaves out at the end of a name, what is read fastest first."""
 
 MAX_LISTED: Final = 1000
-"""Most files of a folder among which near names are looked for."""
+"""Most files of a folder that are looked at."""
 
 MAX_CLOSE: Final = 3
 """Most near names that are told."""
@@ -78,15 +78,22 @@ def _first(places: Iterator[Path]) -> Path | None:
     return None
 
 
+def model_names(folders: Sequence[Path]) -> list[str]:
+    """Names of files in these folders that end as models do."""
+    found: list[str] = []
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found += sorted(entry.name for entry in itertools.islice(entries, MAX_LISTED))
+    return [name for name in found if name.endswith(ENDINGS)]
+
+
 def not_found(name: Path, folders: Sequence[Path]) -> FileNotFoundError:
     """The error of a name that means no model: which names are near, and where it was looked for."""
     files: dict[str, str] = {}
-    for folder in (name.parent, *folders):
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for file in sorted(entry.name for entry in itertools.islice(entries, MAX_LISTED)):
-                ending = max((ending for ending in ENDINGS if file.endswith(ending)), key=len, default="")
-                for key in (file, file.removesuffix(ending)) if ending else ():
-                    files.setdefault(key.lower(), file)
+    for file in model_names([name.parent, *folders]):
+        ending = max((ending for ending in ENDINGS if file.endswith(ending)), key=len)
+        for key in (file, file.removesuffix(ending)):
+            files.setdefault(key.lower(), file)
     close = difflib.get_close_matches(name.name.lower(), sorted(files), n=MAX_CLOSE)
     near = list(dict.fromkeys(files[one] for one in close))
     # Of folders one in the other, the outer one says it all.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyrnn2hdf5
 from pyrnn2hdf5 import text
 from pyrnn2hdf5.conversion import model_names
 from pyrnn2hdf5.conversion.model_lookup import find_model
 from pyrnn2hdf5.conversion.model_names import ENDINGS, find_by_beginning, find_exactly, model_folders, not_found
 from pyrnn2hdf5.limits import Limits
+from pyrnn2hdf5.model.model import Source
 
 from ..conftest import MODELS
 
@@ -89,6 +92,24 @@ def test_a_name_finds_the_stored_conversion(folders: list[Path], tmp_path: Path)
     place.unlink()
     for name in ("en-default", "en-default.pyrnn", "en-default.pyrnn.gz"):
         assert find_model(name).path == first.path
+
+
+def test_a_conversion_of_what_has_changed_is_not_meant(folders: list[Path]) -> None:
+    place = folders[1] / "en-default.pyrnn.gz"
+    shutil.copy(SOURCE, place)
+    first = find_model("en-default")
+    shutil.copy(MODELS / "digits-00004000.pyrnn.gz", place)
+    second = find_model("en-default")
+    assert (second.pyrnn, second.converted) == (place, True)
+    assert first.model.source != second.model.source
+
+
+@pytest.mark.parametrize("recorded", ["m.pyrnn", "m." + "x" * 300, "m./../../x", "../m.x", "", "n.pyrnn"])
+def test_what_a_conversion_says_it_was_made_from_leads_nowhere_else(folders: list[Path], recorded: str) -> None:
+    model = pyrnn2hdf5.load_pyrnn(SOURCE)
+    place = folders[0] / "m.pyrnn.hdf5"
+    pyrnn2hdf5.save_hdf5(replace(model, source=Source(recorded, "0" * 64)), place)
+    assert find_model("m").path == place
 
 
 def test_a_path_means_no_other_folder(folders: list[Path], tmp_path: Path) -> None:
