@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ReaderError, TargetConflictError, TargetExistsError
-from ..limits import Limits
 from ..records import outcome_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -23,6 +24,7 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
     print_json,
     refuse_overwriting,
     tell,
@@ -75,6 +77,8 @@ def convert(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     ignore_checksum: Annotated[
         bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
     ] = False,
@@ -99,7 +103,7 @@ def convert(
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
     alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
-    limits = Limits(max_size, max_memory, max_seconds)
+    limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
     options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
     if alone and not (report or dry_run):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -15,7 +15,9 @@ from ..errors import FAILURES
 from ..records import failure_record, verdict_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -23,6 +25,7 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
     print_json,
     refuse_overwriting,
     tell_unlisted,
@@ -56,6 +59,8 @@ def verify(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", parser=as_path, help="Write a JUnit report.")
     ] = None,
@@ -68,7 +73,6 @@ def verify(
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
     from ..batch.discovery import Pair, pairs
-    from ..limits import Limits
 
     folders = list(itertools.takewhile(os.path.isdir, paths[:2]))
     models, more = (folders, paths[len(folders) :]) if folders else (paths[:2], paths[2:])
@@ -88,7 +92,11 @@ def verify(
         fail(f"{visible(folders[0])}: expected pyrnn models, found none")
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
-    options = {"images": images, "tolerance": tolerance, "limits": Limits(max_size, max_memory, max_seconds)}
+    options = {
+        "images": images,
+        "tolerance": tolerance,
+        "limits": limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
+    }
     cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
         from ..batch.reports import junit as as_junit

@@ -70,7 +70,8 @@ def test_the_report_on_stdout_is_in_the_order_of_the_sources(tree: Path) -> None
         *(["converted", "3"], ["up", "to"], ["duplicate", "1"], ["refused", "2"], ["failed", "0"], ["total", "6"])
     ]
     assert done.stderr.splitlines() == [
-        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer",
+        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer; "
+        "it runs programs or reaches files",
         f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged: Compressed file ended before the "
         "end-of-stream marker was reached (see convert --ignore-checksum)",
     ]
