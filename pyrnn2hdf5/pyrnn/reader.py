@@ -23,6 +23,8 @@ from .findings import Examination, Global, RawModel, Remains, SourceFacts, globa
 READ: Final = "pyrnn2hdf5.pyrnn.extraction:read"
 EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"
 MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure"
+MEASURE_SECONDS: Final = 5.0
+"""Longest time to count and hash a file that has taken its whole time already."""
 """What is run in the process that reads; nothing of it is imported here."""
 
 MAX_POINTS: Final = 1000
@@ -125,9 +127,8 @@ def examine_pyrnn(
         found = ask(EXAMINE, limits)
     except (LoadLimitError, CorruptPickleError) as error:
         try:
-            # It only counts and hashes what the other has read for its whole time already.
-            found = ask(MEASURE, replace(limits, seconds=limits.seconds / 3))
-        except (SourceError, CorruptPickleError):
+            found = ask(MEASURE, replace(limits, seconds=MEASURE_SECONDS))
+        except (SourceError, LoadLimitError, CorruptPickleError):
             raise error from None
         found = replace(found, problem=error, unfollowed=str(error))
     return found, globals_of(told)
