@@ -92,10 +92,10 @@ def verify(
     cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
         from ..batch.reports import junit as as_junit
-        from ..files.atomic import new_file
+        from ..files.atomic import write_output
 
-        with unwritable_is_told(), new_file(junit, force=True) as temporary:
-            temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
+        with unwritable_is_told():
+            write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
 

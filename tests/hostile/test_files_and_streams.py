@@ -187,7 +187,7 @@ def test_a_stop_while_a_hostile_file_is_read(tmp_path: Path, number: signal.Sign
         process.send_signal(number)
         start = time.monotonic()
         _, said = process.communicate(timeout=30)
-        assert process.returncode in (-number, 128 + number, 130)
+        assert process.returncode in (-number, 128 + number)
         # The reader holds no stream of ours, so that a reader of them does not wait for it.
         assert time.monotonic() - start < 5
         assert said in (b"", b"interrupted\n")
