@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+from .errors import InvalidInputError
+
+GLOBAL: Final = re.compile(r"(?:[^\W\d][\w-]*\.)+[^\W\d]\w*")
+"""A module and a name in it; a module that is a script may have a hyphen in its name."""
+
+ASCII: Final = rb"\n\x41\u0041.xn--4ca." + bytes(code for code in range(128) if code != ord("\\"))
+"""What an encoding of characters leaves as it is, but `unicode_escape`, `idna` and their like do not."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take.
+    """What reading one file may take, and what a pickle may hold beyond what every model holds.
 
     Attributes
     ----------
@@ -22,12 +31,47 @@ class Limits:
     in_process
         Read in this very process where no reader can be started, as in a frozen program. Then memory,
         time and crashes are not bounded; what is refused is the same.
+    allow_globals
+        Names, `MODULE.NAME`, that a pickle may mention too. One that is called as a class of OCRopus is read as
+        such, any other is kept by name only; nothing is ever imported or called.
+    label_encoding
+        The encoding of labels that are byte strings beyond ASCII, one of the standard library that leaves ASCII
+        as it is. Python 2 recorded none.
+
+    Raises
+    ------
+    InvalidInputError
+        Where one of the last two is nothing of the kind.
     """
 
     size: int = 4 * 2**30
     memory: int = 512 * 2**20
     seconds: float = 15.0
     in_process: bool = False
+    allow_globals: tuple[str, ...] = ()
+    label_encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.allow_globals:
+            check_global(name)
+        if self.label_encoding is not None:
+            check_encoding(self.label_encoding)
+
+
+def check_global(name: str) -> None:
+    """Raise `InvalidInputError` for anything but `MODULE.NAME`."""
+    if not GLOBAL.fullmatch(name):
+        raise InvalidInputError(f"expected MODULE.NAME, got {name[:100]!r}")
+
+
+def check_encoding(name: str) -> None:
+    """Raise `InvalidInputError` for anything but an encoding of characters that leaves ASCII as it is."""
+    try:
+        known = ASCII.decode(name) == ASCII.decode("ascii")
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise InvalidInputError(f"expected an encoding that leaves ASCII as it is, such as utf-8, got {name[:100]!r}")
 
 
 DEFAULT_LIMITS: Final = Limits()

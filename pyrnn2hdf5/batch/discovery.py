@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
+from ..errors import SizeLimitError
 from ..files.paths import default_target, sha256_of
 from ..load import is_hdf5, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn, open_source
@@ -170,7 +171,7 @@ def pairs(
         named = default_target(results / source.relative_to(sources))
         try:
             sha256 = sha256_of(source)
-        except OSError:
+        except (OSError, SizeLimitError):
             # Told when the pair is looked at.
             sha256 = ""
         if recorded.get(named) == sha256:

@@ -13,8 +13,9 @@ from typing import Final
 
 from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
-from ..errors import FAILURES, TargetConflictError
+from ..errors import FAILURES, SizeLimitError, TargetConflictError
 from ..files.paths import default_target, place, sha256_of, shared_targets, target_of
+from ..limits import Limits
 from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
@@ -90,7 +91,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, options: Opti
 
     A process that crashes or takes longer than `seconds` for a model costs only that one.
     """
-    first = _first_of_equals([job for job in jobs if not job.conflict], workers)
+    first = _first_of_equals([job for job in jobs if not job.conflict], workers, options.limits)
     pool = _Pool(seconds, options)
     with ThreadPoolExecutor(workers) as threads:
         futures = [threads.submit(pool.convert, job) for job in jobs]
@@ -153,15 +154,15 @@ class _Pool:
             process.stop()
 
 
-def _first_of_equals(jobs: Sequence[Job], workers: int) -> dict[Path, Path]:
+def _first_of_equals(jobs: Sequence[Job], workers: int, limits: Limits) -> dict[Path, Path]:
     """For sources that have the content of another, the first one of these."""
     sizes = [size_of(job.source) if os.path.isfile(job.source) else None for job in jobs]  # noqa: PTH113
     often = {size for size, count in Counter(sizes).items() if count > 1 and size is not None}
 
     def sha256(job: Job, size: int | None) -> str | None:
         try:
-            return sha256_of(job.source) if size in often else None
-        except OSError:
+            return sha256_of(job.source, limits) if size in often else None
+        except (OSError, SizeLimitError):
             return None
 
     # Threads will do: hashing lets go of the interpreter.

@@ -13,7 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ..errors import FAILURES, Pyrnn2Hdf5Error
+from ..errors import FAILURES, InvalidInputError, Pyrnn2Hdf5Error
+from ..limits import Limits, check_encoding, check_global
 from ..text import describe_error, visible
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -71,18 +72,21 @@ HINTS = {
     "target": "; convert it alone with an --output of its own, or leave it out by --glob",
     "ignore_checksum": " (see convert --ignore-checksum)",
     "float64": " (see convert --float64)",
+    "allow_globals": "; show --globals lists all it names; to read it all the same: --allow-global {}",
+    "label_encoding": " (see --label-encoding)",
     "size": " (see --max-size)",
     "memory": " (see --max-memory)",
     "seconds": " (see --max-seconds)",
 }
-"""What an option does about an error, by its remedy."""
+"""What an option does about an error, by its remedy; `{}` stands for a value."""
 
 
 def explain(error: BaseException, source: object = None) -> str:
     """An error in one visible line, with the option that gets past it."""
     hint = " (see --timeout)" if isinstance(error, TimeoutError) and not error.errno else ""
     if isinstance(error, Pyrnn2Hdf5Error) and error.remedy:
-        hint = HINTS.get(error.remedy, "")
+        remedy, _, value = error.remedy.partition("=")
+        hint = HINTS.get(remedy, "").format(visible(value))
     return visible(describe_error(error, source)) + hint
 
 
@@ -128,6 +132,62 @@ MaxSeconds = Annotated[
         max=86400,
         callback=finite,
         help="Longest time loading a source may take.",
+    ),
+]
+
+
+def global_name(text: str) -> str:
+    """The name of a global."""
+    with _wrong_usage():
+        check_global(text)
+    return text
+
+
+def encoding(text: str) -> str:
+    """The name of an encoding."""
+    with _wrong_usage():
+        check_encoding(text)
+    return text
+
+
+@contextlib.contextmanager
+def _wrong_usage() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInputError as error:
+        raise typer.BadParameter(visible(error)) from error
+
+
+def limits_of(
+    size: int, memory: int, seconds: float, allow_global: list[str] | None, label_encoding: str | None
+) -> Limits:
+    """What reading a model may take and hold. Of a name that is allowed and dangerous elsewhere it is told."""
+    allowed = tuple(allow_global or ())
+    for name in allowed:
+        # Imported where there is one: other runs need none of it.
+        from ..pyrnn.unpickler import verdict_of
+
+        module, _, last = name.rpartition(".")
+        if verdict_of(module, last) == "dangerous":
+            said = "a name that runs programs or reaches files; it is kept by name only, and nothing is called"
+            typer.echo(f"warning: --allow-global {visible(name)}: {said}", err=True)
+    return Limits(size, memory, seconds, allow_globals=allowed, label_encoding=label_encoding)
+
+
+# What a pickle may hold beyond what every model holds.
+AllowGlobals = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-global",
+        metavar="MODULE.NAME",
+        parser=global_name,
+        help="Read a pickle that names this too; nothing is imported or called. Repeat it for more names.",
+    ),
+]
+LabelEncoding = Annotated[
+    str | None,
+    typer.Option(
+        "--label-encoding", metavar="ENC", parser=encoding, help="Encoding of labels that are bytes beyond ASCII."
     ),
 ]
 

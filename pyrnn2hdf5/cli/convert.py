@@ -12,11 +12,12 @@ import typer
 
 from ..errors import ReaderError, TargetExistsError
 from ..files.paths import means_folder
-from ..limits import Limits
 from ..records import outcome_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -25,6 +26,7 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -83,6 +85,8 @@ def convert(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     ignore_checksum: Annotated[
         bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
     ] = False,
@@ -112,8 +116,8 @@ def convert(
         raise typer.BadParameter("expected a folder among the sources", param_hint="--glob")
     if output and Path(output).exists() and not Path(output).is_dir() and (means_folder(output) or not alone):
         raise typer.BadParameter("expected a folder", param_hint="--output")
+    limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
     prepare_outputs(report)
-    limits = Limits(max_size, max_memory, max_seconds)
     options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
     if alone and not (report or dry_run or jobs or timeout):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -13,12 +13,15 @@ from ..errors import FAILURES
 from ..records import facts_record, failure_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
     explain,
+    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -55,18 +58,19 @@ def show(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
 ) -> None:
     """Show what is in a model, pyrnn, pronn or HDF5, without running anything in it.
 
     Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
     """
-    from ..limits import Limits
     from ..show import tables as listing
     from ..show.page import page
 
     if codec and list_globals:
         raise typer.BadParameter("expected one of --codec and --globals", param_hint="--codec")
-    limits = Limits(max_size, max_memory, max_seconds)
+    limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
     view = listing.codec_list if codec else listing.globals_list if list_globals else page
     console = _console(sys.stdout)
     pages: list[RenderableType] = []

@@ -15,7 +15,9 @@ from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error
 from ..records import failure_record, verdict_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -23,6 +25,7 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -63,6 +66,8 @@ def verify(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", parser=as_path, help="Write a JUnit report.")
     ] = None,
@@ -75,7 +80,6 @@ def verify(
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
     from ..batch.discovery import IMAGE_NAME, Pair, pairs
-    from ..limits import Limits
     from ..sandbox.bounded import Reader
 
     # What a shell makes of `--lines *.png` is one image of the option, and more among the models.
@@ -106,9 +110,12 @@ def verify(
 
     with Reader() as reader:
         options = {
-            "images": images, "tolerance": tolerance, "network_only": network_only,
-            "limits": Limits(max_size, max_memory, max_seconds), "reader": reader,
-        }  # fmt: skip
+            "images": images,
+            "tolerance": tolerance,
+            "network_only": network_only,
+            "limits": limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
+            "reader": reader,
+        }
         cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
         from ..batch.reports import junit as as_junit

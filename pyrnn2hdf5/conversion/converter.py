@@ -166,9 +166,14 @@ def _look(
         there = None
     except LoadLimitError as error:
         raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
-    if there is None or there.source is None or there.source.sha256 != sha256_of(source):
+    if there is None or there.source is None or there.source.sha256 != sha256_of(source, options.limits):
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
-    if (there.compressed, there.float64) != (options.compress, options.float64):
+    made_otherwise = (there.compressed, there.float64) != (options.compress, options.float64)
+    if options.limits.label_encoding and not made_otherwise:
+        # No result records by which encoding its labels were read.
+        model, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
+        made_otherwise = model.codec != restore(there).codec
+    if made_otherwise:
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
     return source, path, _conversion("up to date", source, path, there, restore(there))
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from ..errors import InvalidInputError, SourceError, TargetConflictError
+from ..errors import InvalidInputError, SizeLimitError, SourceError, TargetConflictError
+from ..limits import DEFAULT_LIMITS, Limits
 
 CHUNK: Final = 2**16
 SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
@@ -47,12 +48,19 @@ def usable_path(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file as it lies on disk, in hexadecimal."""
+def sha256_of(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> str:
+    """The SHA-256 of a file as it lies on disk, in hexadecimal.
+
+    Raises `SizeLimitError` where it is larger than a source may be: sparse files claim any size.
+    """
     digest = hashlib.sha256()
-    with Path(path).open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
+    left = limits.size
+    with open_regular(path) as file:
+        left -= os.fstat(file.fileno()).st_size
+        while left >= 0 and (chunk := file.read(CHUNK)):
             digest.update(chunk)
+    if left < 0:
+        raise SizeLimitError(f"file size: expected at most {limits.size} bytes, got more", remedy="size")
     return digest.hexdigest()
 
 

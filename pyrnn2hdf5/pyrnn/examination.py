@@ -12,7 +12,7 @@ from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafeP
 from ..limits import MAX_CLASSES, MAX_LABEL, Limits
 from ..model.shapes import GATES, PEEPHOLES
 from ..sandbox.child import memory_error
-from .attributes import function_name_of, integer_of, line_normalizer_of, training_logs_of
+from .attributes import described, function_name_of, integer_of, line_normalizer_of, training_logs_of
 from .audit import Names, audit, spell
 from .extraction import extract
 from .findings import Examination, Remains
@@ -44,11 +44,11 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         file.seek(0)
         return SourceStream(name, file, limits.size, ignore_checksum=True)
 
-    names = Names(tell)
+    names, allowed = Names(tell), dict.fromkeys(limits.allow_globals, False)
     stream = reopen()
     found: dict[str, Any] = {"protocol": protocol_of(stream.head)}
     try:
-        root = unpickle(stream.reader, names.note)
+        root = unpickle(stream.reader, names.note, allowed)
     except (UnsafePickleError, CorruptPickleError, MemoryError) as error:
         found["problem"] = memory_error(limits) if isinstance(error, MemoryError) else error
         streams: list[SourceStream] = []
@@ -73,14 +73,14 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         return Examination(source=source, unlisted=names.unlisted, **found)
     source = stream.finish()
     try:
-        model = found["model"] = extract(root, source)
+        model = found["model"] = extract(root, source, limits.label_encoding, allowed)
         # Its values may still be refused by who makes arrays of them.
         labels = None if model.labels is None else tuple((c, t) for c, t in enumerate(model.labels) if t is not None)
         found["remains"] = Remains(
             tuple(structure(root)), model.No, labels, model.line_normalizer, {}, model.normalize, model.notes
         )
     except (UnsupportedModelError, InvalidModelError) as error:
-        found.update(problem=error, remains=salvage(root))
+        found.update(problem=error, remains=salvage(root, limits.label_encoding))
     sizes = array_sizes(root)
     size = source.unpacked_size - source.trailing_size
     rest = size - sum(sizes.values())
@@ -105,7 +105,7 @@ def protocol_of(head: bytes) -> int:
     return 0 if DECIMAL_PUT.search(head) or not re.search(rb"[qr]", head.partition(b"\n")[2]) else 1
 
 
-def salvage(root: object) -> Remains:
+def salvage(root: object, label_encoding: str | None = None) -> Remains:
     """The remains of what a pickle holds."""
     parts = tuple(structure(root))
     if not isinstance(root, ObjectStub) or type(root).__name__ != "SeqRecognizer":
@@ -114,7 +114,7 @@ def salvage(root: object) -> Remains:
     return Remains(
         structure=parts,
         No=_number(root.get("No")),
-        labels=_labels(root.get("codec")),
+        labels=_labels(root.get("codec"), label_encoding or "ascii"),
         line_normalizer=line_normalizer_of(root.get("lnorm"), notes.append),
         logs=training_logs_of(root, notes.append),
         normalize=function_name_of(root.get("normalize")),
@@ -167,7 +167,7 @@ def structure(root: object) -> Iterator[str]:
             return
         depth, value = left.pop()
         if not isinstance(value, ObjectStub):
-            yield "  " * depth + ("nothing" if value is None else f"a {type(value).__name__}")
+            yield "  " * depth + described(value)
             continue
         arrays = [(name, value.get(name)) for name in SHOWN_ARRAYS]
         shapes = [f"{name} {list(a.shape)}" for name, a in arrays if isinstance(a, ArrayStub) and a.shape is not None]
@@ -188,7 +188,7 @@ def _number(value: object) -> int | None:
         return None
 
 
-def _labels(codec: object) -> tuple[tuple[int, str], ...] | None:
+def _labels(codec: object, encoding: str) -> tuple[tuple[int, str], ...] | None:
     table = codec.get("code2char") if isinstance(codec, ObjectStub) else None
     if not isinstance(table, dict) or len(table) > MAX_CLASSES:
         return None
@@ -197,7 +197,7 @@ def _labels(codec: object) -> tuple[tuple[int, str], ...] | None:
         code = _number(key)
         if isinstance(char, bytes):
             # No encoding is known; to guess one would be to invent a character.
-            char = char.decode("ascii", "backslashreplace")
+            char = char.decode(encoding, "backslashreplace")
         if isinstance(char, str) and code is not None and 0 <= code < MAX_CLASSES:
             labels.append((code, char[:MAX_LABEL]))
     return tuple(sorted(labels))

@@ -6,6 +6,7 @@ This runs in the process that reads, without NumPy: shapes and counts are checke
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import IO, Any, Final, cast
 
 from ..errors import InvalidModelError, UnsupportedModelError
@@ -38,6 +39,9 @@ from .stream import SourceStream
 from .stubs import ObjectStub
 from .unpickler import unpickle
 
+MAX_TOLD: Final = 3
+"""Most names that a user allowed that are told one by one."""
+
 OTHER_KINDS: Final = {
     "MLP": "a multilayer perceptron character classifier",
     "AutoMLP": "a multilayer perceptron character classifier",
@@ -61,24 +65,34 @@ def read(
 ) -> tuple[RawModel, SourceFacts]:
     """Read a pyrnn file. Raises what `SourceStream`, `unpickle` and `extract` raise."""
     stream = SourceStream(name, file, limits.size, ignore_checksum=ignore_checksum)
-    root = unpickle(stream.reader)
+    allowed = dict.fromkeys(limits.allow_globals, False)
+    root = unpickle(stream.reader, allowed=allowed)
     facts = stream.finish()
-    return extract(root, facts), facts
+    return extract(root, facts, limits.label_encoding, allowed), facts
 
 
-def extract(root: object, facts: SourceFacts) -> RawModel:
-    """The model at the root of a stub graph.
+def extract(
+    root: object,
+    facts: SourceFacts,
+    label_encoding: str | None = None,
+    allowed: Mapping[str, bool] = {},
+) -> RawModel:
+    """The model at the root of a stub graph; `allowed` says of each name that a user allowed whether it was met.
 
     Raises `UnsupportedModelError` for anything but a bidirectional LSTM line recognizer, `InvalidModelError`
     where its parts do not fit.
     """
     recognizer = _recognizer(root)
     notes = [f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else []
+    met = [name for name, was_met in allowed.items() if was_met]
+    if met:
+        more = f" and {len(met) - MAX_TOLD} more" if len(met) > MAX_TOLD else ""
+        notes.append(f"names outside OCRopus were allowed: {', '.join(met[:MAX_TOLD])}{more}")
     weights, dims, softmax = _network(recognizer)
     Ni, Ns, _ = dims[0]
     Ni = integer_of("Ni", recognizer.get("Ni"), Ni)
     No = integer_of("No", recognizer.get("No"), softmax[0])
-    labels = _labels(recognizer.get("codec"), No)
+    labels = _labels(recognizer.get("codec"), No, label_encoding)
     line_normalizer = line_normalizer_of(recognizer.get("lnorm"), notes.append)
     logs = training_logs_of(recognizer, notes.append)
     check_shapes(Ni, No, dims, softmax, {name: _shape(array) for name, array in weights.items()})
@@ -209,7 +223,7 @@ def _dims(name: str, value: object, shape: tuple[int, ...]) -> tuple[int, int, i
     return Ni, Ns, Na
 
 
-def _labels(value: object, No: int) -> tuple[str | None, ...] | None:
+def _labels(value: object, No: int, encoding: str | None) -> tuple[str | None, ...] | None:
     check_classes(No)
     if value is None:
         return None
@@ -228,19 +242,20 @@ def _labels(value: object, No: int) -> tuple[str | None, ...] | None:
             raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
         if labels[code] is not None:
             raise InvalidModelError(f"codec: code {code} occurs twice")
-        labels[code] = _label(code, char)
+        labels[code] = _label(code, char, encoding)
     return tuple(labels)
 
 
-def _label(code: int, char: object) -> str:
+def _label(code: int, char: object, encoding: str | None) -> str:
     if type(char) is str:
         return char
     if type(char) is not bytes:
         raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
     try:
-        return char.decode("ascii")
-    except UnicodeDecodeError:
+        return char.decode(encoding or "ascii")
+    except UnicodeError:
         # A Python 2 str has no encoding; to guess one would be to invent a character.
+        wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
         raise InvalidModelError(
-            f"codec label {code}: expected Unicode or ASCII, got bytes of unknown encoding {char[:20]!r}"
+            f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}", remedy="label_encoding"
         ) from None

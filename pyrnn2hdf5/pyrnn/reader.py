@@ -106,7 +106,7 @@ def examine_pyrnn(
             raise ValueError("expected a name, its verdict, and what it is called with")
         told.append(tuple(map(str, said)))
 
-    def ask(read: str) -> Examination:
+    def ask(read: str, limits: Limits) -> Examination:
         types = types_of(Examination, RawModel, Remains, SourceFacts)
         found: Examination = bounded(
             read,
@@ -122,10 +122,11 @@ def examine_pyrnn(
         return found
 
     try:
-        found = ask(EXAMINE)
+        found = ask(EXAMINE, limits)
     except (LoadLimitError, CorruptPickleError) as error:
         try:
-            found = ask(MEASURE)
+            # It only counts and hashes what the other has read for its whole time already.
+            found = ask(MEASURE, replace(limits, seconds=limits.seconds / 3))
         except (SourceError, CorruptPickleError):
             raise error from None
         found = replace(found, problem=error, unfollowed=str(error))

@@ -55,7 +55,7 @@ def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | N
             size=size,
             unpacked_size=None,
             trailing_size=0,
-            sha256=sha256_of(path),
+            sha256=sha256_of(path, limits),
         ),
         # What lies packed in the file is not known by part.
         parts=None if stored.compressed else {"weights": values, "rest": size - values},

@@ -47,7 +47,8 @@ def codec_list(facts: Facts) -> RenderableType:
     return Group(_heading(facts), table)
 
 
-VERDICTS: Final = {"allowed": "allowed", "unknown": "REFUSED, unknown", "dangerous": "REFUSED, DANGEROUS"}
+REFUSED: Final = "REFUSED, "
+VERDICTS: Final = {"allowed": "allowed", "unknown": f"{REFUSED}unknown", "dangerous": f"{REFUSED}DANGEROUS"}
 
 
 def globals_list(facts: Facts) -> RenderableType:
@@ -58,7 +59,9 @@ def globals_list(facts: Facts) -> RenderableType:
     table = _table(("", False), ("global", False))
     for name in facts.globals:
         style = "" if name.allowed else BAD
-        table.add_row(Text(VERDICTS[name.verdict], style), Text(visible(name.path), style))
+        # Where all was read, nothing was refused: the rest was allowed.
+        verdict = VERDICTS[name.verdict].removeprefix(REFUSED if facts.readable else "")
+        table.add_row(Text(verdict, style), Text(visible(name.path), style))
         for call in name.calls:
             table.add_row("", Text(f"  called with ({visible(call, MAX_CALL)})", BAD))
     more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []

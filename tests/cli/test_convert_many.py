@@ -123,7 +123,8 @@ def test_the_report_on_stdout_is_in_the_order_of_the_sources(tree: Path) -> None
     ]
     assert done.stderr.splitlines() == [
         "1 file is no model",
-        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer",
+        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer; "
+        "it runs programs or reaches files",
         f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged: Compressed file ended before the "
         "end-of-stream marker was reached (see convert --ignore-checksum)",
     ]

@@ -96,7 +96,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     done = show(tmp_path)
     assert done.exit_code == 1
     assert "broken.pyrnn\n  expected a pickle, got data that begins with b'garbage'\n" in done.stdout
-    assert "  refused global os.system: not part of an OCRopus line recognizer\n" in done.stdout
+    assert "  refused global os.system: not part of an OCRopus line recognizer; it runs\n" in done.stdout
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
     assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
@@ -163,7 +163,8 @@ def test_a_refused_pickle_is_one_red_line(what: str, tmp_path: Path, monkeypatch
     data, culprit = REFUSED[what]
     Path("m").write_bytes(data)
     done = show("m")
-    line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer\n"
+    danger = "" if "persistent" in what else "; it runs programs or reaches files"
+    line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer{danger}\n"
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
     coloured = show("m", FORCE_COLOR="1", TERM="xterm").stderr
     assert coloured == f"\x1b[31m{line.rstrip()}\x1b[0m\n"
