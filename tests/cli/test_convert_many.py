@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import json
@@ -20,6 +21,7 @@ from typing import Any
 import h5py
 import pytest
 
+from pyrnn2hdf5.batch import reports
 from pyrnn2hdf5.batch.runner import plan
 from pyrnn2hdf5.conversion.converter import convert
 from pyrnn2hdf5.verification.comparison import verify
@@ -27,7 +29,7 @@ from pyrnn2hdf5.verification.comparison import verify
 from ..conftest import MODELS
 from ..pickles import Text, dump, recognizer
 from ..trees import make_tree, names
-from .commands import run
+from .commands import into_fifo, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -333,9 +335,20 @@ def test_a_report_that_cannot_be_written_is_told_before_any_work(tree: Path, tmp
     assert (tmp_path / "new" / "r.json").is_file()
 
 
-def test_a_report_that_cannot_be_written_after_all_hides_nothing(tree: Path, tmp_path: Path) -> None:
+def test_a_report_is_written_into_a_pipe(tmp_path: Path) -> None:
+    target = tmp_path / "m.hdf5"
+    written = into_fifo(tmp_path / "r.json", lambda fifo: run("convert", SOURCE, "-o", target, "--report", fifo))
+    assert json.loads(written)[0]["status"] == "converted"
+
+
+def test_a_report_that_cannot_be_written_after_all_hides_nothing(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
     report = tmp_path / "r.json"
-    report.symlink_to("/dev/full")
+    monkeypatch.setattr(reports, "write_output", full)
     done = run("convert", tree, "--report", report)
     assert done.exit_code == 1
     assert f"error: No space left on device: {report}\n" in done.stderr

@@ -106,8 +106,10 @@ def test_a_target_that_is_no_file_is_refused(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(fifo.stat().st_mode)
     # Nor is our own stdout, wherever it leads.
     out = tmp_path / "out"
+    # As /dev/stdout is; that itself would be lost where this fails.
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
     words = [sys.executable, "-m", "pyrnn2hdf5", "convert", str(SOURCE), "--force", "-o"]
-    for target in ("/dev/stdout", str(out)):
+    for target in (str(tmp_path / "stdout"), str(out)):
         with out.open("wb") as stdout:
             done = subprocess.run([*words, target], stdout=stdout, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 1
