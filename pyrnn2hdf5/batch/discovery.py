@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import itertools
 import os
@@ -15,10 +16,22 @@ from typing import Final, NamedTuple, NoReturn
 from ..errors import SizeLimitError
 from ..files.paths import default_target, sha256_of
 from ..load import is_hdf5, is_pronn, recorded_source
-from ..pyrnn.stream import is_pyrnn
+from ..pyrnn.stream import is_pyrnn, open_source
 
 Unlisted = Callable[[OSError], object]
 """What is told of a place below a folder that cannot be searched; the search goes on."""
+
+Skipped = Callable[[str], object]
+"""What is told of a file that a search passes over: that it is `NO_MODEL`, or a `LINK` that is not followed."""
+
+NO_MODEL: Final = "no model"
+LINK: Final = "link"
+
+SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
+"""What macOS and Windows put beside a user's files; `._m.pyrnn` holds what macOS knows of `m.pyrnn`."""
+
+WORDS: Final = re.compile(rb"\(*[ic][\w.]+\n\w+\n([A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)")
+"""A list of words that begins as a pickle does, by the opcode of a name: what follows is no opcode."""
 
 SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
@@ -27,6 +40,10 @@ IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgn
 def tell_by_raising(error: OSError) -> NoReturn:
     """The `Unlisted` of who wants all or nothing."""
     raise error
+
+
+def tell_nobody(_: str) -> None:
+    """The `Skipped` of who does not want to know."""
 
 
 class ImageFile(NamedTuple):
@@ -44,12 +61,20 @@ class Pair:
     result: Path | None
 
 
-def source_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The pyrnn and pronn files below a folder, in the order of their names.
+def source_files(
+    folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody, pattern: str = "*"
+) -> list[Path]:
+    """The pyrnn and pronn files below a folder whose names fit `pattern`, in the order of their names.
 
     They are told by content; a file with a name of theirs counts too, so that a broken one is told.
     """
-    return [path for path in _files(folder, unlisted) if _is_source(path)]
+    found = []
+    for path in _files(folder, unlisted, skipped, pattern):
+        if _is_source(path):
+            found.append(path)
+        elif not _is_hdf5(path):
+            skipped(NO_MODEL)
+    return found
 
 
 def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
@@ -90,24 +115,45 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _is_source(path: Path) -> bool:
-    return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or is_pyrnn(path)
+    return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or (is_pyrnn(path) and not _is_word_list(path))
 
 
-def _files(folder: Path, unlisted: Unlisted) -> Iterator[Path]:
+def _is_word_list(path: Path) -> bool:
+    with open_source(path) as stream:
+        return bool(WORDS.match(stream.head))
+
+
+def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pattern: str = "*") -> Iterator[Path]:
     """Regular files below a folder, sorted; links are followed only to places within it."""
     root = folder.resolve()
+
+    def leads_away(path: Path) -> bool:
+        away = path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(root))
+        if away:
+            skipped(LINK)
+        return away
+
     for place, folders, names in os.walk(folder, onerror=unlisted):
-        folders.sort()
+        # What is left of these is walked through, links excepted.
+        folders[:] = sorted(name for name in folders if not SYSTEM_NAME.fullmatch(name))
         if names and not os.access(place, os.X_OK):
             unlisted(PermissionError(errno.EACCES, os.strerror(errno.EACCES), place))
             continue
+        for name in folders:
+            leads_away(Path(place, name))
         for name in sorted(names):
-            path = Path(place) / name
-            if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root)):
+            path = Path(place, name)
+            if SYSTEM_NAME.fullmatch(name) or not fnmatch.fnmatchcase(name, pattern) or leads_away(path):
+                continue
+            if path.is_file():
                 yield path
+            else:
+                skipped(NO_MODEL)
 
 
-def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) -> tuple[list[Pair], list[Path]]:
+def pairs(
+    sources: Path, results: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody
+) -> tuple[list[Pair], list[Path]]:
     """Pairs of two folders (or of one, given twice), and the results that belong to no source.
 
     A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
@@ -121,7 +167,7 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
             by_sha256.setdefault(sha256, path)
     paired = []
     sources_of: dict[str, Path] = {}
-    for source in source_files(sources, unlisted):
+    for source in source_files(sources, unlisted, skipped):
         named = default_target(results / source.relative_to(sources))
         try:
             sha256 = sha256_of(source)

@@ -92,7 +92,7 @@ def _stop(number: int, frame: object) -> NoReturn:
 def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
     """A stop that came inside a callback of the interpreter cannot be raised any further."""
     if isinstance(unraisable.exc_value, SystemExit):
-        os._exit(Exit.INTERRUPTED)
+        os._exit(_stopped or Exit.INTERRUPTED)
     sys.__unraisablehook__(unraisable)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ..errors import InvalidInputError, Pyrnn2Hdf5Error
+from ..errors import FAILURES, InvalidInputError, Pyrnn2Hdf5Error
 from ..limits import Limits, check_encoding, check_global
 from ..text import describe_error, visible
 
@@ -46,6 +46,12 @@ def as_path(text: str) -> Path:
     return Path(text)
 
 
+def as_target(text: str) -> str:
+    """A path that keeps the separator at its end, by which it means a folder."""
+    as_path(text)
+    return text
+
+
 def finite(value: float | None) -> float | None:
     """A number of an option; NaN passes every range."""
     if value is not None and not math.isfinite(value):
@@ -63,6 +69,7 @@ def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> No
 HINTS = {
     "force": "; use --force to replace it",
     "keep_failed": "; --keep-failed DIR keeps the evidence",
+    "target": "; convert it alone with an --output of its own, or leave it out by --glob",
     "ignore_checksum": " (see convert --ignore-checksum)",
     "float64": " (see convert --float64)",
     "allow_globals": "; show --globals lists all it names; to read it all the same: --allow-global {}",
@@ -93,6 +100,20 @@ def tell_unlisted(errors: Sequence[OSError]) -> bool:
     for error in errors:
         tell(error.filename, error)
     return bool(errors)
+
+
+def tell_skipped(skipped: Sequence[str]) -> None:
+    """Tell how much of the folders that were searched was passed over, and what to do about it."""
+    from ..batch.discovery import LINK, NO_MODEL
+
+    files, links = skipped.count(NO_MODEL), skipped.count(LINK)
+    if files:
+        typer.echo("1 file is no model" if files == 1 else f"{files} files are no models", err=True)
+    if links:
+        typer.echo(
+            "1 link was not followed: name it" if links == 1 else f"{links} links were not followed: name them",
+            err=True,
+        )
 
 
 # The limits of a load, alike in every command that reads models.
@@ -191,8 +212,18 @@ def fail(message: str) -> NoReturn:
 def unwritable_is_told() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except FAILURES as error:
         fail(explain(error, None))
+
+
+def prepare_outputs(*outputs: Path | None) -> None:
+    """Fails where a file that is to be written at the end could not be, before there is anything to lose."""
+    from ..files.atomic import prepare_output
+
+    for output in outputs:
+        if output:
+            with unwritable_is_told():
+                prepare_output(output)
 
 
 def tune_openblas() -> None:

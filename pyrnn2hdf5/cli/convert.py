@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ReaderError, TargetConflictError, TargetExistsError
+from ..errors import ReaderError, TargetExistsError
+from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
 from .common import (
@@ -21,13 +22,16 @@ from .common import (
     MaxSeconds,
     MaxSize,
     as_path,
+    as_target,
     explain,
     fail,
     finite,
     limits_of,
+    prepare_outputs,
     print_json,
     refuse_overwriting,
     tell,
+    tell_skipped,
     tell_unlisted,
     unwritable_is_told,
 )
@@ -39,17 +43,21 @@ if TYPE_CHECKING:
     from ..conversion.outcome import Options, Outcome
 
 
+TIMEOUT = 300.0
+"""Seconds for one of many models, unless told otherwise."""
+
+
 def convert(
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn and pronn files, and folders.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o",
             "--output",
             metavar="PATH",
-            parser=as_path,
+            parser=as_target,
             help="Target file or folder (default: beside each source).",
         ),
     ] = None,
@@ -64,11 +72,11 @@ def convert(
         int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
     ] = None,
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for one of many models."
+            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for a model, all in all."
         ),
-    ] = 300.0,
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     report: Annotated[
         Path | None,
@@ -102,16 +110,20 @@ def convert(
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
-    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
+    folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
+    alone = len(sources) == 1 and not folders
+    if pattern is not None and not folders:
+        raise typer.BadParameter("expected a folder among the sources", param_hint="--glob")
+    if output and Path(output).exists() and not Path(output).is_dir() and (means_folder(output) or not alone):
+        raise typer.BadParameter("expected a folder", param_hint="--output")
     limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
+    prepare_outputs(report)
     options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
-    if alone and not (report or dry_run):
+    if alone and not (report or dry_run or jobs or timeout):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
-        if output and output.exists() and not output.is_dir() and not alone:
-            raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
         _convert_many(
-            sources, output, pattern, options, jobs or _usable_cores(), timeout,
+            sources, output, pattern or "*", options, jobs or _usable_cores(), timeout or TIMEOUT,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
         )  # fmt: skip
 
@@ -122,7 +134,7 @@ def _usable_cores() -> int:
 
 
 def _convert_one(
-    source: Path, output: Path | None, options: Options, *, as_json: bool, quiet: bool, verbose: bool
+    source: Path, output: str | None, options: Options, *, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
     from ..sandbox.bounded import Reader
 
@@ -147,19 +159,19 @@ def _convert_one(
 
 
 def _convert_many(
-    sources: list[Path], output: Path | None, pattern: str | None, options: Options,
+    sources: list[Path], output: str | None, pattern: str, options: Options,
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from ..batch.reports import write_report
     from ..batch.runner import convert_all, plan
 
     unlisted: list[OSError] = []
-    try:
-        jobs = plan(sources, output, pattern, unlisted.append)
-    except TargetConflictError as error:
-        fail(visible(error))
+    skipped: list[str] = []
+    jobs = plan(sources, output, pattern, unlisted.append, skipped.append)
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
+    if not quiet:
+        tell_skipped(skipped)
     if not jobs:
         fail(f"{visible(sources[0])}: expected pyrnn models, found none")
     if dry_run:
@@ -213,8 +225,10 @@ def _tell(outcomes: list[Outcome]) -> None:
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:
     """Say what would become of a job; returns whether it would have a result."""
     from ..conversion.converter import foresee
+    from ..conversion.outcome import Outcome
 
-    outcome = foresee(job.source, job.target, options)
+    conflict = Outcome(job.source, job.target, error=job.conflict)
+    outcome = conflict if job.conflict else foresee(job.source, job.target, options)
     status = outcome.status
     if outcome.error is not None:
         status = "target exists" if isinstance(outcome.error, TargetExistsError) else "would fail"

@@ -22,6 +22,7 @@ from .common import (
     as_path,
     explain,
     limits_of,
+    prepare_outputs,
     print_json,
     refuse_overwriting,
     tell_unlisted,
@@ -75,6 +76,7 @@ def show(
     pages: list[RenderableType] = []
     unlisted: list[OSError] = []
     found_files = [(path, _files(path, unlisted.append)) for path in paths]
+    prepare_outputs(svg, html)
     for output, other in ((svg, html), (html, svg)):
         refuse_overwriting(output, [other, *paths, *(file for _, files in found_files for file in files)])
     failed = tell_unlisted(unlisted)
@@ -161,11 +163,11 @@ def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, pat
     """Pictures of what was shown, if anything was."""
     if not pages or not (svg or html):
         return
-    from ..files.atomic import new_file
+    from ..files.atomic import write_output
     from ..show import export as picture
 
     title = ", ".join(visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     for target, draw in ((svg, picture.svg), (html, picture.html)):
         if target:
-            with unwritable_is_told(), new_file(target, force=True) as temporary:
-                temporary.write_text(draw(pages, title), "utf-8")
+            with unwritable_is_told():
+                write_output(target, draw(pages, title).encode("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from collections.abc import Callable, Iterator
@@ -81,8 +82,11 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     except (UnsupportedModelError, InvalidModelError) as error:
         found.update(problem=error, remains=salvage(root, limits.label_encoding))
     sizes = array_sizes(root)
-    rest = source.unpacked_size - source.trailing_size - sum(sizes.values())
-    return Examination(source=source, parts=sizes | {"rest": rest}, unlisted=names.unlisted, **found)
+    size = source.unpacked_size - source.trailing_size
+    rest = size - sum(sizes.values())
+    spelled = max(min(spelling(reopen().reader, size), rest), 0) if found["protocol"] == 0 else 0
+    parts = sizes | {"spelling": spelled, "rest": rest - spelled}
+    return Examination(source=source, parts=parts, unlisted=names.unlisted, **found)
 
 
 def measure(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str) -> Examination:
@@ -116,6 +120,21 @@ def salvage(root: object, label_encoding: str | None = None) -> Remains:
         normalize=function_name_of(root.get("normalize")),
         notes=tuple(notes),
     )
+
+
+def spelling(stream: IO[bytes], size: int) -> int:
+    """Bytes by which the strings of a pickle of protocol 0 are longer than what they spell: `\\xf8` is one byte.
+
+    So Python 2 writes the data of arrays, which takes up to four times as much. `size` is that of the pickle.
+    """
+    longer = 0
+    while size > 0 and (line := stream.readline()):
+        size -= len(line)
+        if line.startswith((b"S'", b'S"')):
+            # What only looks like a string may spell nothing.
+            with contextlib.suppress(ValueError):
+                longer += len(line[2:-2]) - len(codecs.escape_decode(line[2:-2])[0])
+    return longer
 
 
 def array_sizes(root: object) -> dict[str, int]:

@@ -51,8 +51,8 @@ class Examination:
     """What is in a pyrnn file.
 
     `problem` is why it cannot be converted, `remains` what there is in any case. `parts` are the bytes of the
-    unpacked pickle: of the data of its arrays by kind, and the rest. `unlisted` counts the uses of names
-    beyond `audit.MAX_GLOBALS`, `unfollowed` is why behind some place only those that are
+    unpacked pickle: of the data of its arrays by kind, of `spelling` in protocol 0, and the rest. `unlisted` counts
+    the uses of names beyond `audit.MAX_GLOBALS`, `unfollowed` is why behind some place only those that are
     spelled out are known.
     """
 

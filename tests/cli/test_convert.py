@@ -16,6 +16,7 @@ from pyrnn2hdf5.text import visible
 from ..cli.commands import module, run
 from ..conftest import MODELS
 from ..pickles import Name, Text, dump, recognizer
+from ..trees import names
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -88,8 +89,22 @@ def test_failures_are_one_line_and_exit_1(tmp_path: Path, what: str) -> None:
 def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     assert run("convert", tmp_path / "no").stderr == f"error: {tmp_path / 'no'}: No such file or directory\n"
     assert run("convert", tmp_path).stderr == f"error: {tmp_path}: expected pyrnn models, found none\n"
-    target = tmp_path / "no" / "x"
-    assert run("convert", SOURCE, "-o", target).stderr == f"error: {SOURCE}: No such file or directory: {target}\n"
+    target = tmp_path / "file" / "x"
+    target.parent.write_bytes(b"")
+    assert run("convert", SOURCE, "-o", target).stderr == f"error: {SOURCE}: Not a directory: {target.parent}\n"
+
+
+def test_folders_of_targets_are_made(tmp_path: Path) -> None:
+    for number, more in enumerate(((), ("--report", tmp_path / "r.json"))):
+        folder = tmp_path / str(number)
+        assert run("convert", SOURCE, "-o", f"{folder}/results/", *more).exit_code == 0
+        assert run("convert", SOURCE, "-o", folder / "deep" / "x.hdf5", *more).exit_code == 0
+        assert names(folder) == ["deep/x.hdf5", "results/digits.pyrnn.hdf5"]
+    assert pyrnn2hdf5.convert(SOURCE, f"{tmp_path}/2/").target == tmp_path / "2" / "digits.pyrnn.hdf5"
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"precious")
+    assert run("convert", SOURCE, "-o", f"{taken}/", "--force").exit_code == 2
+    assert taken.read_bytes() == b"precious"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

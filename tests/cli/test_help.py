@@ -52,6 +52,28 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("callback", ["weakref.finalize(thing, stop)", "gc.callbacks.append(stop)"])
+def test_a_stop_inside_a_callback_is_the_same_stop(callback: str, number: str, code: int) -> None:
+    # Of which an error cannot be raised any further.
+    script = f"""
+import gc, os, signal, weakref, pyrnn2hdf5.cli as cli
+class Thing: pass
+def stop(*_):
+    os.kill(os.getpid(), signal.{number})
+def work():
+    thing = Thing()
+    {callback}
+    del thing
+    gc.collect()
+    print("went on")
+cli.app = work
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+
+
 @pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models clean"])
 def test_help_fits_80_columns_and_its_examples_name_what_exists(command: str) -> None:
     done = run(*command.split(), "--help", env={"COLUMNS": "80"})

@@ -26,7 +26,7 @@ from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED
 from ..pickles import Call, Dialect, Name, Obj, Text, dump, recognizer
-from .commands import run
+from .commands import into_fifo, run
 
 DIGITS = MODELS / "digits-00004000.pyrnn.gz"
 LSTM = "ocrolib.lstm"
@@ -335,7 +335,18 @@ def test_pictures_are_the_same_each_time_and_fetch_nothing(tmp_path: Path) -> No
         addresses = set(re.findall(r"https?://[^\s\"'<)]+", first.read_text("utf-8")))
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
     assert "<title>digits-00004000.pyrnn.gz</title>" in (tmp_path / "a.html").read_text("utf-8")
-    assert show(DIGITS, "--svg", tmp_path / "no" / "p.svg").stderr.startswith("error: No such file or directory")
+
+
+@pytest.mark.parametrize("option", ["--svg", "--html"])
+def test_a_picture_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").touch()
+    for target, why in ((tmp_path, "Is a directory"), (tmp_path / "file" / "p", "Not a directory")):
+        done = show(DIGITS, option, target)
+        assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {why}: {target}\n")
+    assert show(DIGITS, option, tmp_path / "new" / "p").exit_code == 0
+    assert (tmp_path / "new" / "p").is_file()
+    written = into_fifo(tmp_path / "fifo", lambda fifo: show(DIGITS, option, fifo))
+    assert written == (tmp_path / "new" / "p").read_bytes()
 
 
 def test_an_output_without_unicode_gets_escapes() -> None:

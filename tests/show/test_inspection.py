@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
+from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED, Load
@@ -117,6 +120,36 @@ def test_every_real_model(path: Path) -> None:
     assert found.parts is not None
     assert found.network is not None
     assert found.parts["weights"] == found.network.parameters * (4 if path.suffix == ".hdf5" else 8)
+
+
+@pytest.mark.real
+def test_a_file_of_scratch_buffers_that_are_spelled() -> None:
+    found = facts(SHARED / "real" / "kraken-test-protocol0.pyrnn.gz")
+    assert found.parts is not None
+    # Scratch buffers that are NaN.
+    assert (found.parts["weights"], found.parts["buffers"]) == (36 * 8, 1_760_000)
+    assert found.parts["rest"] < found.parts["spelling"] / 500
+
+
+def test_spelled_arrays_take_more_than_their_data(tmp_path: Path) -> None:
+    path = MODELS / "digits-protocol0.pyrnn.gz"
+    data = gzip.decompress(path.read_bytes())
+    lines = [line.decode("ascii") for line in data.splitlines() if line.startswith((b"S'", b'S"'))]
+    weights = [values.tobytes() for values in arrays_of(load_pyrnn(path).network).values()]
+    assert all(repr(values)[1:].encode() in data for values in weights)
+    parts = facts(path).parts
+    assert parts is not None
+    assert parts["weights"] == sum(map(len, weights))
+    # As Python itself reads bytes that are spelled.
+    assert parts["spelling"] == sum(len(line) - len("S''") - len(ast.literal_eval(f"b{line[1:]}")) for line in lines)
+    assert parts["rest"] < len(data) / 3
+    assert sum(parts.values()) == len(data)
+    python_3 = facts(write(tmp_path / "m.pyrnn", recognizer(), Dialect(protocol=0, python=3))).parts
+    assert python_3 is not None
+    assert python_3["spelling"] == 0 < python_3["rest"]
+    binary = facts(MODELS / "digits.pyrnn.gz").parts
+    assert binary is not None
+    assert binary["spelling"] == 0
 
 
 def test_the_library_raises_for_what_is_refused_only_where_nothing_is_known(tmp_path: Path) -> None:
