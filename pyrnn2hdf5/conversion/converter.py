@@ -145,7 +145,8 @@ def _look(
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
-    check_source(source)  # What is no model at all is told before anything is said about a target.
+    # What is no model at all is told before anything is said about a target.
+    check_source(source, limits=options.limits)
     path = default_target(source) if target is None else usable_path(target)
     if target is not None and not exact and path.is_dir():
         path = path / default_target(source).name

@@ -15,6 +15,9 @@ from ..errors import InvalidInputError, SourceError, TargetConflictError
 
 CHUNK: Final = 2**16
 
+SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
+"""Names of files that can be converted."""
+
 
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     """Open a regular file for reading, unbuffered.

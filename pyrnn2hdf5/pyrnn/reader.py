@@ -128,7 +128,7 @@ def examine_pyrnn(
             found = ask(MEASURE)
         except (SourceError, CorruptPickleError):
             raise error from None
-        found = replace(found, problem=error, unfollowed=str(error))
+        found = replace(found, problem=found.problem or error, unfollowed=str(error))
     return found, globals_of(told)
 
 
