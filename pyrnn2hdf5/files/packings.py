@@ -45,7 +45,7 @@ DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError
 class Stage(io.RawIOBase):
     """Bytes on their way: counted, the beginning kept, and bounded.
 
-    `patience` is the most that is read before something is made of it; who makes something of it sets it to None.
+    `patience` is the most that is read before something is made of it, which sets it to None.
     """
 
     limit: int | None = None
@@ -117,7 +117,7 @@ class Unpacker(Stage):
                 how = f": {TEXT_MODE}" if ends_changed(self._packed.beginning) else " or cut off"
                 self.damage = f"{self.name} data is damaged{how}"
             return b""
-        if data:
+        if data and not self.size:
             self._packed.patience = None
         return data
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from ..errors import CorruptPickleError, Pyrnn2Hdf5Error, SourceError
+from ..errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from ..files.packings import (
     TEXT_MODE,
     HashedFile,
@@ -47,8 +47,8 @@ DECIMAL_PUT: Final = re.compile(rb"p\d+\r\n")
 
 HEAD: Final = 512
 
-LOOK: Final = 2**20
-"""Most bytes that are unpacked to tell damage from what is no model, before a file is read."""
+LOOK: Final = 2**18
+"""Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
 
 class SourceStream:
@@ -106,7 +106,7 @@ class SourceStream:
             raise SourceError(f"expected a pickle, got {what}")
         text = formats.describe_text(self.head)
         problem = self._problem(text)
-        if problem and (plain or self._read_on(most)):
+        if problem and (plain or self._ends_within(most)):
             raise self._damage_error() or problem
 
     def _problem(self, text: str | None) -> Pyrnn2Hdf5Error | None:
@@ -169,6 +169,17 @@ class SourceStream:
     def _packing(self) -> str | None:
         """How the source is packed, the innermost first."""
         return " in ".join(stage.name for stage in reversed(self._unpackers)) or None
+
+    def _ends_within(self, most: int) -> bool:
+        """Whether the source ends within so many bytes, packed or unpacked; it is read so far."""
+        for stage in self._stages[:-1]:
+            stage.patience = stage.size + most
+        try:
+            return self._read_on(most)
+        except SizeLimitError:
+            raise
+        except SourceError:
+            return False
 
     def _read_on(self, most: int) -> bool:
         """Read every stage to its end, the last one first; of that at most so many bytes, or what is left is left."""
