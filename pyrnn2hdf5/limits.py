@@ -79,6 +79,9 @@ DEFAULT_LIMITS: Final = Limits()
 MAX_TRAILING: Final = 512 * 2**20
 """Most bytes read after the pickle, for the sake of the checksum."""
 
+MAX_PACKINGS: Final = 2
+"""How often a source may be packed: once as a rule, twice where what was packed was packed again for the way."""
+
 MAX_CLASSES: Final = 50_000
 """Most classes a model may have. The largest real one seen has 550; a full CJK codec has 30,000."""
 
@@ -106,3 +109,6 @@ MAX_PRONN: Final = 40 * 2**20
 
 MAX_TEXT: Final = 4000
 """Most characters of a text that are shown."""
+
+MAX_MESSAGE: Final = 400
+"""Most characters of an error that the process that reads hands back; what it quotes may be a stranger's."""

@@ -98,12 +98,18 @@ def read_source_model(
     return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum, reader=reader, meanwhile=meanwhile)
 
 
-def check_source(path: str | os.PathLike[str]) -> None:
+def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted."""
+    if is_hdf5(path):
+        try:
+            read_stored(path, limits=limits)
+        except Hdf5LayoutError as error:
+            raise SourceError(f"expected a pickle, got an HDF5 file: {error}") from error
+        raise SourceError("expected a pickle, got an HDF5 file: this model is converted already")
     if not is_pronn(path):
         from .pyrnn.stream import open_source
 
-        with open_source(path):
+        with open_source(path, limits=limits):
             pass
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from ..errors import SizeLimitError
-from ..files.paths import default_target, sha256_of
+from ..files.paths import SOURCE_NAME, default_target, sha256_of
 from ..load import is_hdf5, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn, open_source
 
@@ -32,8 +32,6 @@ SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
 
 WORDS: Final = re.compile(rb"\(*[ic][\w.]+\n\w+\n([A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)")
 """A list of words that begins as a pickle does, by the opcode of a name: what follows is no opcode."""
-
-SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
 

@@ -151,7 +151,8 @@ def _look(
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
-    check_source(source)  # What is no model at all is told before anything is said about a target.
+    # What is no model at all is told before anything is said about a target.
+    check_source(source, limits=options.limits)
     path = usable_path(target) if target and exact else target_of(source, target)
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")

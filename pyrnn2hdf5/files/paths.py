@@ -17,6 +17,9 @@ from ..limits import DEFAULT_LIMITS, Limits
 CHUNK: Final = 2**16
 SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
 
+SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
+"""Names of files that can be converted."""
+
 
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     """Open a regular file for reading, unbuffered.

@@ -20,6 +20,7 @@ from .schema import (
     EXTRA,
     FORMAT_VERSION,
     GROUP,
+    KERAS,
     MAX_COMMAND,
     MAX_PARAMETERS,
     MAX_STRING,
@@ -35,7 +36,7 @@ def stored_of(root: Group) -> Stored:
     """The stored form of the model in a file."""
     kind = _string(root, "kind")
     if kind not in (KIND, KIND_EXT):
-        raise Hdf5LayoutError(f"kind: expected {KIND} or {KIND_EXT}, got {kind!r:.60}")
+        raise Hdf5LayoutError(f"kind: expected {KIND} or {KIND_EXT}, got {_other_kind(root, kind)}")
     data = {name: _data_set(root, name, expected) for name, expected in ROOT.items()}
     Ns, Na = data[LAYOUT[0].name].shape
     No = len(data["codec"])
@@ -57,6 +58,16 @@ def stored_of(root: Group) -> Stored:
     stored = Stored(kind=kind, data=data, compressed=root.compressed)
     extra = _extra(root)
     return stored if extra is None else _with_extra(stored, extra)
+
+
+def _other_kind(root: Group, kind: str | None) -> str:
+    """In words what a file is whose kind is not ours."""
+    if kind is None and KERAS & (root.attrs.keys() | root.members.keys()):
+        return "a Keras file"
+    codec = root.members.get("codec")
+    if kind is None and isinstance(codec, np.ndarray) and np.array_equal(codec.ravel(), np.arange(codec.size)):
+        return "None; the codec holds codes instead of characters, as ocracy wrote it: convert the pyrnn again"
+    return f"{kind!r:.60}"
 
 
 def source_of(root: Group) -> Source | None:

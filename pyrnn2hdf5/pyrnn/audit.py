@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from ..errors import CorruptPickleError
 from .stubs import Inert, InertType, inert
-from .unpickler import MAX_NAME, collector_off, verdict_of
+from .unpickler import MAX_NAME, collector_off, malformed, verdict_of
 
 MAX_GLOBALS: Final = 1000
 """Most different names listed, and as many dangerous ones, which others must not hide; real files have up to 20."""
@@ -124,7 +124,7 @@ def audit(reopen: Callable[[], IO[bytes]], names: Names) -> None:
     except (OSError, MemoryError, CorruptPickleError):
         raise
     except Exception as error:
-        raise CorruptPickleError(f"malformed pickle: {error}") from error
+        raise malformed(error) from error
     finally:
         for number in codes:
             with contextlib.suppress(ValueError):
@@ -185,7 +185,7 @@ def spell(stream: IO[bytes], names: Names) -> None:
             elif opcode.name not in ("FRAME", "PROTO"):
                 last = [last[1], argument if opcode.name.endswith(TEXTS) else None]
     except (KeyError, ValueError, OverflowError) as error:
-        raise CorruptPickleError(f"malformed pickle: {error}") from error
+        raise malformed(error) from error
     raise CorruptPickleError(f"expected at most {MAX_OPCODES} opcodes, got more")
 
 

@@ -17,7 +17,7 @@ from .audit import Names, audit, spell
 from .extraction import extract
 from .findings import Examination, Remains
 from .numpy_stubs import ArrayStub
-from .stream import SourceStream
+from .stream import SourceStream, checked_stream
 from .stubs import ObjectStub
 from .unpickler import unpickle
 
@@ -40,12 +40,8 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     Raises `SourceError` where the file is no pickle, or the stream is damaged in the pickle.
     """
 
-    def reopen() -> SourceStream:
-        file.seek(0)
-        return SourceStream(name, file, limits.size, ignore_checksum=True)
-
     names, allowed = Names(tell), dict.fromkeys(limits.allow_globals, False)
-    stream = reopen()
+    stream = checked_stream(name, file, limits.size)
     found: dict[str, Any] = {"protocol": protocol_of(stream.head)}
     try:
         root = unpickle(stream.reader, names.note, allowed)
@@ -54,8 +50,10 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         streams: list[SourceStream] = []
 
         def read_again() -> IO[bytes]:
-            streams.append(reopen())
-            return streams[-1].reader
+            file.seek(0)
+            again = SourceStream(name, file, limits.size)
+            streams.append(again)
+            return again.reader
 
         try:
             audit(read_again, names)
@@ -70,6 +68,7 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         except SourceError as too_long:
             # What was met first is why it is refused.
             raise found["problem"] from too_long
+        found["problem"] = streams[-1].refusal(complete=False) or found["problem"]
         return Examination(source=source, unlisted=names.unlisted, **found)
     source = stream.finish()
     try:
@@ -81,10 +80,14 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         )
     except (UnsupportedModelError, InvalidModelError) as error:
         found.update(problem=error, remains=salvage(root, limits.label_encoding))
+    found["problem"] = stream.refusal(complete=True) or found.get("problem")
     sizes = array_sizes(root)
     size = source.unpacked_size - source.trailing_size
     rest = size - sum(sizes.values())
-    spelled = max(min(spelling(reopen().reader, size), rest), 0) if found["protocol"] == 0 else 0
+    spelled = 0
+    if found["protocol"] == 0:
+        file.seek(0)
+        spelled = max(min(spelling(SourceStream(name, file, limits.size).reader, size), rest), 0)
     parts = sizes | {"spelling": spelled, "rest": rest - spelled}
     return Examination(source=source, parts=parts, unlisted=names.unlisted, **found)
 
@@ -92,10 +95,11 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
 def measure(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str) -> Examination:
     """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
     names = Names(tell)
-    stream = SourceStream(name, file, limits.size, ignore_checksum=True)
+    stream = SourceStream(name, file, limits.size)
     with contextlib.suppress(CorruptPickleError, MemoryError):
         spell(stream.reader, names)
-    return Examination(stream.finish(), protocol_of(stream.head), unlisted=names.unlisted)
+    source, problem = stream.finish(), stream.refusal(complete=False)
+    return Examination(source, protocol_of(stream.head), problem=problem, unlisted=names.unlisted)
 
 
 def protocol_of(head: bytes) -> int:

@@ -5,11 +5,12 @@ This runs in the process that reads, without NumPy: shapes and counts are checke
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from typing import IO, Any, Final, cast
 
-from ..errors import InvalidModelError, UnsupportedModelError
+from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
 from ..limits import MAX_CLASSES, Limits
 from ..model.shapes import (
     DIRECTIONS,
@@ -35,7 +36,7 @@ from .attributes import (
 )
 from .findings import RawModel, SourceFacts
 from .numpy_stubs import ArrayStub
-from .stream import SourceStream
+from .stream import checked_stream
 from .stubs import ObjectStub
 from .unpickler import unpickle
 
@@ -48,6 +49,8 @@ OTHER_KINDS: Final = {
     "NGraphs": "a language model",
     "PcaKmeans": "a dictionary of character shapes",
     "Kmeans": "a dictionary of character shapes",
+    "HierarchicalSplitter": "a dictionary of character shapes",
+    **dict.fromkeys(("LocalCmodel", "LogisticCmodel", "TrivialCmodel"), "a character classifier of OCRopus 0.6"),
     "LSTM": "a single layer",
     "Softmax": "a single layer",
     "Logreg": "a single layer",
@@ -63,11 +66,25 @@ OTHER_KINDS: Final = {
 def read(
     file: IO[bytes], limits: Limits, tell: object = None, *, name: str, ignore_checksum: bool
 ) -> tuple[RawModel, SourceFacts]:
-    """Read a pyrnn file. Raises what `SourceStream`, `unpickle` and `extract` raise."""
-    stream = SourceStream(name, file, limits.size, ignore_checksum=ignore_checksum)
+    """Read a pyrnn file.
+
+    Raises what `checked_stream`, `unpickle` and `extract` raise, but damage of the file before what it leads to.
+    """
+    stream = checked_stream(name, file, limits.size)
     allowed = dict.fromkeys(limits.allow_globals, False)
-    root = unpickle(stream.reader, allowed=allowed)
+    try:
+        root = unpickle(stream.reader, allowed=allowed)
+    except (UnsafePickleError, CorruptPickleError, MemoryError):
+        # Where what follows is too long, what was met first is why it is refused.
+        with contextlib.suppress(SourceError):
+            stream.finish()
+        if refusal := stream.refusal(complete=False):
+            raise refusal from None
+        raise
     facts = stream.finish()
+    refusal = stream.refusal(complete=True)
+    if refusal and not ignore_checksum:
+        raise refusal
     return extract(root, facts, limits.label_encoding, allowed), facts
 
 
@@ -83,7 +100,7 @@ def extract(
     where its parts do not fit.
     """
     recognizer = _recognizer(root)
-    notes = [f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else []
+    notes = [*facts.remarks, *([f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else [])]
     met = [name for name, was_met in allowed.items() if was_met]
     if met:
         more = f" and {len(met) - MAX_TOLD} more" if len(met) > MAX_TOLD else ""
@@ -118,6 +135,11 @@ def _recognizer(root: object) -> ObjectStub:
             return root
         kind = OTHER_KINDS.get(name, "another part of OCRopus")
         raise UnsupportedModelError(f"expected a line recognizer, got {kind} ({root.path})")
+    if isinstance(root, dict) and any(isinstance(root.get(key), ObjectStub) for key in (b"codec", "codec")):
+        raise UnsupportedModelError(
+            "expected a line recognizer (SeqRecognizer), got a dict of the TensorFlow fork of ocropy: there are no "
+            "weights in it, but codec and line normalizer; the weights are in a checkpoint of TensorFlow"
+        )
     hint = _place_in_container(root)
     raise UnsupportedModelError(f"expected a line recognizer (SeqRecognizer), got {described(root)}{hint}")
 

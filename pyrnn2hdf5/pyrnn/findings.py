@@ -110,7 +110,8 @@ def globals_of(told: list[tuple[str, ...]]) -> tuple[Global, ...]:
 class SourceFacts:
     """What was read: base name, SHA-256 of the file as it lies on disk, sizes in bytes.
 
-    `trailing_size` counts what follows the pickle; `damage` is what `ignore_checksum` passed over.
+    `compression` names the packings, the innermost first. `trailing_size` counts what follows the pickle;
+    `damage` is what `ignore_checksum` passed over, `remarks` are what is odd and harmless.
     """
 
     name: str
@@ -120,3 +121,4 @@ class SourceFacts:
     unpacked_size: int
     trailing_size: int
     damage: str | None
+    remarks: tuple[str, ...] = ()

@@ -130,7 +130,7 @@ def examine_pyrnn(
             found = ask(MEASURE, replace(limits, seconds=MEASURE_SECONDS))
         except (SourceError, LoadLimitError, CorruptPickleError):
             raise error from None
-        found = replace(found, problem=error, unfollowed=str(error))
+        found = replace(found, problem=found.problem or error, unfollowed=str(error))
     return found, globals_of(told)
 
 

@@ -20,10 +20,10 @@ class StubType(type):
     """Metaclass of all stubs: a file must not change a class for the next file."""
 
     def __setattr__(cls, name: str, value: object) -> None:
-        raise CorruptPickleError(f"refused to set {name!r} on class {cls.__name__}")
+        raise CorruptPickleError(f"refused to set {name[:60]!r} on class {cls.__name__}")
 
     def __delattr__(cls, name: str) -> None:
-        raise CorruptPickleError(f"refused to delete {name!r} from class {cls.__name__}")
+        raise CorruptPickleError(f"refused to delete {name[:60]!r} from class {cls.__name__}")
 
 
 class ObjectStub(metaclass=StubType):
@@ -68,7 +68,7 @@ def _attributes(path: str, state: object) -> dict[str, Any]:
             if type(name) is not str:
                 raise CorruptPickleError(f"{path}: expected a string as attribute name, got {type(key).__name__}")
             if name in attributes:
-                raise CorruptPickleError(f"{path}: attribute {name!r} is set twice")
+                raise CorruptPickleError(f"{path}: attribute {name[:60]!r} is set twice")
             attributes[name] = value
     return attributes
 

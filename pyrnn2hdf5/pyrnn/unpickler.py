@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, NoReturn
 
 from ..errors import FAILURES, CorruptPickleError, UnsafePickleError
-from ..limits import GLOBAL
+from ..limits import GLOBAL, MAX_MESSAGE
 from .numpy_stubs import ArrayStub, DtypeStub, FromBufferStub, ScalarStub
 from .stubs import (
     BytesStub,
@@ -53,7 +53,8 @@ CLASSES: Final = (
 
 OTHER_CLASSES: Final = (
     *(("ocrolib.mlp", "MLP"), ("ocrolib.mlp", "AutoMLP"), ("ocrolib.ngraphs", "NGraphs")),
-    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
+    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans"), ("ocrolib.patrec", "HierarchicalSplitter")),
+    *(("ocrolib.patrec", f"{kind}Cmodel") for kind in ("Local", "Logistic", "Trivial")),
 )
 """What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
 
@@ -113,6 +114,8 @@ def _table() -> dict[tuple[str, str], StubType]:
         table[builtins, "bytearray"] = BytesStub
     for module, name in VALUES:
         table[module, name] = _named(ValueStub, module, name)
+    for name in ("normalizer_none", "normalizer_normal"):
+        table["ocrolib.patrec", name] = _named(FunctionStub, "ocrolib.patrec", name)
     for name in NUMPY_TYPES:
         table["numpy", name] = _named(FunctionStub, "numpy", name)
     return table
@@ -220,6 +223,14 @@ def refused_global(module: str, name: str) -> UnsafePickleError:
     return UnsafePickleError(str(error), remedy=f"allow_globals={path}" if offered else None)
 
 
+def malformed(error: Exception) -> CorruptPickleError:
+    """The error of a pickle with which Python ended in `error`, cut where that quotes much of it."""
+    text = str(error)[:MAX_MESSAGE]
+    if isinstance(error, EOFError) or text == "pickle data was truncated":
+        return CorruptPickleError("malformed pickle, cut off before its end: fetch the file again")
+    return CorruptPickleError(f"malformed pickle: {text}")
+
+
 @contextmanager
 def collector_off() -> Iterator[None]:
     """No garbage collection: it would walk millions of small tuples again and again."""
@@ -248,4 +259,4 @@ def unpickle(stream: IO[bytes], note: Note = lambda *_: None, allowed: dict[str,
         except FAILURES:
             raise
         except Exception as error:
-            raise CorruptPickleError(f"malformed pickle: {error}") from error
+            raise malformed(error) from error

@@ -95,7 +95,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     write(tmp_path / "hostile.pyrnn", Name("os", "system"))
     done = show(tmp_path)
     assert done.exit_code == 1
-    assert "broken.pyrnn\n  expected a pickle, got data that begins with b'garbage'\n" in done.stdout
+    assert "broken.pyrnn\n  expected a pickle, got text that begins with 'garbage'\n" in done.stdout
     assert "  refused global os.system: not part of an OCRopus line recognizer; it runs\n" in done.stdout
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
