@@ -30,13 +30,13 @@ from ..limits import DEFAULT_LIMITS, MAX_PACKINGS, MAX_TRAILING, Limits
 from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
-    rb"\x80[\x02-\x05](?!(?:\x95.{8})?\x8a\nl\xfc\x9cF)"
+    rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
     rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?:o?p\d+\r?\n|[oqr]\W|S['\"]|[IFLg]-?\d|[^\w\s])"
-    rb"|\([dl]?p\d+\r?\n|[\]}]q",
+    rb"|\([dl]?p\d+\r?\n|[\]}]q)",
     re.DOTALL,
 )
-"""First opcodes: PROTO, but for the magic number of PyTorch; INST or GLOBAL with module and name, and no third word
-behind; or a container of protocol 0 or 1."""
+"""First opcodes: PROTO; INST or GLOBAL with module and name, and no third word behind; or a container of protocol 0
+or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
 
 MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]")
 MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
