@@ -76,7 +76,12 @@ class SourceStream:
         if not self.head:
             what = "stream" if self._unpackers else "file"
             raise self._damage_error() or SourceError(f"expected a pickle, got an empty {what}")
-        self.mended = bool(BEGINNING.match(self.head) and self.head[0] != 0x80 and DECIMAL_PUT.search(self.head))
+        self.mended = (
+            bool(BEGINNING.match(self.head) and DECIMAL_PUT.search(self.head))
+            and self.head[0] != 0x80
+            # A label may end in CR.
+            and ends_changed(self.head)
+        )
         if self.mended:
             self._add(LineEnds(self.reader))
             self.head = self.reader.peek(HEAD)[:HEAD]
