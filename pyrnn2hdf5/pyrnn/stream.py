@@ -47,7 +47,7 @@ DECIMAL_PUT: Final = re.compile(rb"p\d+\r\n")
 
 HEAD: Final = 512
 
-LOOK: Final = 2**18
+LOOK: Final = 2**20
 """Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
 
@@ -107,6 +107,8 @@ class SourceStream:
         from ..files import formats
 
         plain = not self._unpackers
+        for stage in self._stages[:-1]:
+            stage.patience = stage.size + most
         if what := formats.describe(self.head, self.reader, self._file if plain else None, self._packing):
             raise SourceError(f"expected a pickle, got {what}")
         text = formats.describe_text(self.head)
@@ -176,9 +178,7 @@ class SourceStream:
         return " in ".join(stage.name for stage in reversed(self._unpackers)) or None
 
     def _ends_within(self, most: int) -> bool:
-        """Whether the source ends within so many bytes, packed or unpacked; it is read so far."""
-        for stage in self._stages[:-1]:
-            stage.patience = stage.size + most
+        """Whether the source ends within so many bytes, or as many as its stages may be read; it is read so far."""
         try:
             return self._read_on(most)
         except SizeLimitError:
