@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import re
 from typing import IO, Final
 
+from ..errors import SourceError
 from ..text import visible
 from .paths import SOURCE_NAME
 
@@ -49,7 +51,7 @@ FORMATS: Final = (
 """Beginnings of files of other kinds."""
 
 ANNEX: Final = re.compile(r"(\.\./)*(\.git|/)/?annex/objects/")
-BASE64: Final = re.compile(r"(H4sI|QlpoOT|/Td6WFoA|gA[IJQU])[A-Za-z0-9+/\s]+")
+BASE64: Final = re.compile(r"(H4sI|QlpoOT|/Td6WFoA|gA[IJQU])[A-Za-z0-9+/=\s]+")
 """The beginnings of gzip, bzip2 and xz data, and of binary pickles, in Base64."""
 
 SHOWN: Final = 40
@@ -73,7 +75,10 @@ def describe(head: bytes, stream: IO[bytes], file: IO[bytes] | None, packing: st
     """
     if _is_tar_header(head[:BLOCK]):
         packed = f" packed by {packing}" if packing else ""
-        return f"a tar archive{packed}" + _holding(_model_in_tar(stream))
+        model = None
+        with contextlib.suppress(SourceError):
+            model = _model_in_tar(stream)
+        return f"a tar archive{packed}" + _holding(model)
     name = next((name for beginning, name in FORMATS if re.match(beginning, head, re.DOTALL)), None)
     return _describe_zip(file) if name == ZIP and file else name
 
@@ -128,13 +133,14 @@ def _describe_zip(file: IO[bytes]) -> str:
 
 
 def _model_in_tar(stream: IO[bytes]) -> str | None:
+    """The name of the first model in a tar archive, as far as it is looked at."""
     left = MAX_SKIPPED
     for _ in range(MAX_MEMBERS):
         header = stream.read(BLOCK)
         if not _is_tar_header(header):
             break
-        # What old and new programs have in common: a name and, where it is `ustar`, what comes before it.
-        parts = [header[:100]] if header[257:262] != b"ustar" else [header[345:500], header[:100]]
+        # What old and new programs have in common: a name and, where POSIX is followed, what comes before it.
+        parts = [header[:100]] if header[257:263] != b"ustar\0" else [header[345:500], header[:100]]
         name = "/".join(part.split(b"\0")[0].decode("utf-8", "backslashreplace") for part in parts if part[:1] != b"\0")
         if _is_model(name):
             return name

@@ -30,13 +30,13 @@ from ..limits import DEFAULT_LIMITS, MAX_PACKINGS, MAX_TRAILING, Limits
 from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
-    rb"\x80[\x02-\x05](?!(?:\x95.{8})?\x8a\nl\xfc\x9cF)"
+    rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
     rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?:o?p\d+\r?\n|[oqr]\W|S['\"]|[IFLg]-?\d|[^\w\s])"
-    rb"|\([dl]?p\d+\r?\n|[\]}]q",
+    rb"|\([dl]?p\d+\r?\n|[\]}]q)",
     re.DOTALL,
 )
-"""First opcodes: PROTO, but for the magic number of PyTorch; INST or GLOBAL with module and name, and no third word
-behind; or a container of protocol 0 or 1."""
+"""First opcodes: PROTO; INST or GLOBAL with module and name, and no third word behind; or a container of protocol 0
+or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
 
 MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]")
 MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
@@ -47,7 +47,7 @@ DECIMAL_PUT: Final = re.compile(rb"p\d+\r\n")
 
 HEAD: Final = 512
 
-LOOK: Final = 2**18
+LOOK: Final = 2**20
 """Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
 
@@ -76,7 +76,12 @@ class SourceStream:
         if not self.head:
             what = "stream" if self._unpackers else "file"
             raise self._damage_error() or SourceError(f"expected a pickle, got an empty {what}")
-        self.mended = bool(BEGINNING.match(self.head) and self.head[0] != 0x80 and DECIMAL_PUT.search(self.head))
+        self.mended = (
+            bool(BEGINNING.match(self.head) and DECIMAL_PUT.search(self.head))
+            and self.head[0] != 0x80
+            # A label may end in CR.
+            and ends_changed(self.head)
+        )
         if self.mended:
             self._add(LineEnds(self.reader))
             self.head = self.reader.peek(HEAD)[:HEAD]
@@ -102,6 +107,8 @@ class SourceStream:
         from ..files import formats
 
         plain = not self._unpackers
+        for stage in self._stages[:-1]:
+            stage.patience = stage.size + most
         if what := formats.describe(self.head, self.reader, self._file if plain else None, self._packing):
             raise SourceError(f"expected a pickle, got {what}")
         text = formats.describe_text(self.head)
@@ -171,9 +178,7 @@ class SourceStream:
         return " in ".join(stage.name for stage in reversed(self._unpackers)) or None
 
     def _ends_within(self, most: int) -> bool:
-        """Whether the source ends within so many bytes, packed or unpacked; it is read so far."""
-        for stage in self._stages[:-1]:
-            stage.patience = stage.size + most
+        """Whether the source ends within so many bytes, or as many as its stages may be read; it is read so far."""
         try:
             return self._read_on(most)
         except SizeLimitError:

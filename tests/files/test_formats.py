@@ -99,6 +99,10 @@ OTHERS = {
     "OpenFST": (b"\xd6\xfd\xb2\x7e\x06\0\0\0vector", "an OpenFST file"),
     "OCRopus 0.4": (b"<object>\nlinerec\nlinerec2\n", "a classifier of OCRopus 0.4"),
     "older OCRopus 0.4": (b"OBJ:mlp\n\x01\0", "a classifier of OCRopus 0.4"),
+    **{
+        f"safetensors with a length that begins with {start!r}": (start + bytes(6) + b'{"a":{', "a safetensors file")
+        for start in (b"\x60\0", b"\x80\x02", b"\x1f\x8b", b"]q")
+    },
     "Core ML": (b"\x08\x01\x12\x07\x0a\x05input", "a Core ML model"),
     "gzip as UTF-8": (b"\x1f\xef\xbf\xbd\x08\0\0\0", "data that was taken for text on its way: fetch the file again"),
 }

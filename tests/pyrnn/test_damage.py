@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import random
 from collections.abc import Callable
@@ -107,6 +108,13 @@ def test_line_ends_of_protocol_0_are_mended(tmp_path: Path, dialect: Dialect, pa
     assert again.network.softmax.W2.tobytes() == model.network.softmax.W2.tobytes()
 
 
+def test_a_text_that_ends_in_cr_stays_one() -> None:
+    # Python 2 escapes no CR in protocol 0.
+    whole = b"(lp0\nVp1\r\np2\naVa\np3\na."
+    for data in (whole, whole.replace(b"\n", b"\r\n")):
+        assert SourceStream("m", io.BytesIO(data), 2**30).reader.read() == whole
+
+
 @given(st.integers(0, 3 * 2**16), st.sampled_from([b"\r\n", b"\r", b"\r\r\n", b"\n"]))
 def test_line_ends_are_mended_wherever_a_chunk_ends(
     tmp_path_factory: pytest.TempPathFactory, size: int, end: bytes
@@ -114,7 +122,7 @@ def test_line_ends_are_mended_wherever_a_chunk_ends(
     path = tmp_path_factory.mktemp("lines") / "m"
     text = "x" * size + end.decode() + "y"
     # A string of protocol 0 ends where its line does: the label says whether each line end was one.
-    whole = b"(lp0\nV" + text.replace("\n", "\\u000a").encode() + b"\np1\na."
+    whole = b"(lp0\nVa\np9\naV" + text.replace("\n", "\\u000a").encode() + b"\np1\na."
     path.write_bytes(whole.replace(b"\n", b"\r\n"))
     with path.open("rb") as file:
         stream = SourceStream("m", file, 2**30)
