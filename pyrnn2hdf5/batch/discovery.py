@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, NoReturn
 from ..errors import SizeLimitError
 from ..files.paths import SOURCE_NAME, default_target, sha256_of
 from ..load import is_hdf5, is_pronn, recorded_source
-from ..pyrnn.stream import is_pyrnn, open_source
+from ..pyrnn.stream import is_pyrnn
 
 Unlisted = Callable[[OSError], object]
 """What is told of a place below a folder that cannot be searched; the search goes on."""
@@ -30,8 +30,6 @@ LINK: Final = "link"
 SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
 """What macOS and Windows put beside a user's files; `._m.pyrnn` holds what macOS knows of `m.pyrnn`."""
 
-WORDS: Final = re.compile(rb"\(*[ic][\w.]+\n\w+\n([A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)")
-"""A list of words that begins as a pickle does, by the opcode of a name: what follows is no opcode."""
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
 
@@ -113,12 +111,7 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _is_source(path: Path) -> bool:
-    return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or (is_pyrnn(path) and not _is_word_list(path))
-
-
-def _is_word_list(path: Path) -> bool:
-    with open_source(path) as stream:
-        return bool(WORDS.match(stream.head))
+    return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or is_pyrnn(path)
 
 
 def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pattern: str = "*") -> Iterator[Path]:

@@ -31,12 +31,12 @@ from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
     rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
-    rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?:o?p\d+\r?\n|[oqr]\W|S['\"]|[IFLg]-?\d|[^\w\s])"
+    rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?![A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)"
     rb"|\([dl]?p\d+\r?\n|[\]}]q)",
     re.DOTALL,
 )
-"""First opcodes: PROTO; INST or GLOBAL with module and name, and no third word behind; or a container of protocol 0
-or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
+"""First opcodes: PROTO; INST or GLOBAL with module and name, and neither a third word nor the end behind; or a
+container of protocol 0 or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
 
 MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]")
 MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
