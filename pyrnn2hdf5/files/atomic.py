@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -177,15 +178,18 @@ def _give_name(temporary: Path, path: Path, *, force: bool) -> None:
         kept = path.stat().st_mode & 0o777
         if kept != temporary.stat().st_mode & 0o777:
             temporary.chmod(kept)
-    if temporary.is_symlink():
-        named = Path(tempfile.mktemp(prefix=PREFIX, suffix=SUFFIX, dir=path.parent))  # noqa: S306 - a link never overwrites
-        _link(temporary, named)
-        temporary = named
-    try:
+    if not temporary.is_symlink():
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        return
+    with _opened(path.parent) as folder:
+        # Only a name can take another one's place. All three steps are in one folder, whatever takes its place.
+        name = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        os.link(temporary, name, dst_dir_fd=folder, follow_symlinks=True)
+        try:
+            os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)  # noqa: PTH105
+        except OSError:
+            os.unlink(name, dir_fd=folder)  # noqa: PTH108
+            raise
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -193,9 +197,15 @@ def _link(temporary: Path, path: Path) -> None:
     if not temporary.is_symlink():
         os.link(temporary, path)
         return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
+    with _opened(path.parent) as folder:
         # With a folder handle Python asks the system to follow the symbolic link, else it does not.
         os.link(temporary, path.name, dst_dir_fd=folder, follow_symlinks=True)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
     finally:
-        os.close(folder)
+        os.close(handle)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,3 +144,26 @@ def test_an_output_is_prepared_or_refused(tmp_path: Path) -> None:
         assert caught.value.filename == str(path)
     prepare_output(tmp_path / "dangling")
     assert only(tmp_path / "a" / "nothing") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files without a name are Linux's")
+@pytest.mark.parametrize("step", ["link", "replace"])
+def test_a_folder_that_is_swapped_meanwhile_keeps_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    folder, target = tmp_path / "folder", tmp_path / "folder" / "x"
+    folder.mkdir()
+    target.write_text("old")
+    done = getattr(os, step)
+
+    def swapped(*arguments: Any, **options: Any) -> None:
+        if folder.exists():
+            folder.rename(tmp_path / "moved")
+        done(*arguments, **options)
+
+    monkeypatch.setattr(os, step, swapped)
+    with new_file(target, force=True) as temporary:
+        temporary.write_text("new")
+    assert [path.name for path in (tmp_path / "moved").iterdir()] == ["x"]
+    assert (tmp_path / "moved" / "x").read_text() == "new"
+    assert not folder.exists()
