@@ -16,6 +16,7 @@ from ..records import outcome_record
 from ..text import visible
 from .common import (
     Exit,
+    Jobs,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -28,6 +29,7 @@ from .common import (
     tell,
     tell_unlisted,
     unwritable_is_told,
+    usable_cores,
 )
 from .progress import progress
 from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
@@ -58,9 +60,7 @@ def convert(
     pattern: Annotated[
         str | None, typer.Option("--glob", metavar="PATTERN", help="Of folders, convert only files of such a name.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
-    ] = None,
+    jobs: Jobs = None,
     timeout: Annotated[
         float,
         typer.Option(
@@ -107,14 +107,9 @@ def convert(
         if output and output.exists() and not output.is_dir() and not alone:
             raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
         _convert_many(
-            sources, output, pattern, options, jobs or _usable_cores(), timeout,
+            sources, output, pattern, options, jobs or usable_cores(), timeout,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
         )  # fmt: skip
-
-
-def _usable_cores() -> int:
-    # Not every system tells which cores this process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _convert_one(

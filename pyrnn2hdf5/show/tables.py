@@ -17,6 +17,8 @@ from .style import BAD, HEADING, LABEL, rate
 from .unicode_labels import code_points, names, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .facts import Facts
 
 COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
@@ -94,15 +96,15 @@ def longest(names: Iterable[str]) -> int:
     return max((cell_len(visible(name)) for name in names), default=0)
 
 
-def header(longest: int) -> RenderableType:
+def header(longest: int) -> Row:
     """The names of the columns, in a table of models of which the `longest` name has so many cells."""
-    return _Line("model", [name for name, _ in COLUMNS], ["scripts"], longest, LABEL)
+    return Row("model", [name for name, _ in COLUMNS], ["scripts"], longest, style=LABEL)
 
 
-def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
-    """The line of a model, with a second one for why it cannot be converted or read."""
+def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
+    """The row of a model, under a name for its path, with the reason where it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Group(Text(visible(name)), _reason(describe_error(found, name)))
+        return Row(name, ["-"] * len(COLUMNS), ["-"], longest, describe_error(found, path))
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -112,27 +114,33 @@ def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    line = _Line(name, cells, found.scripts or ["-"], longest)
-    return Group(line, _reason(str(found.problem))) if found.problem else line
+    return Row(name, cells, found.scripts or ["-"], longest, str(found.problem or ""))
 
 
 def _format(facts: Facts) -> str:
     return facts.file.format.partition(",")[0]
 
 
-def _reason(message: str) -> RenderableType:
-    return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
-
-
 @dataclass(frozen=True)
-class _Line:
-    """A line of a table, laid out for where it is shown: a terminal and a picture have widths of their own."""
+class Row:
+    """A row of a table, laid out for where it is shown: a terminal and a picture have widths of their own.
+
+    As a string it is one line, however long.
+    """
 
     name: str
     cells: Sequence[str]
     scripts: Sequence[str]
     longest: int
+    reason: str = ""
     style: str = ""
+
+    def __str__(self) -> str:
+        said = set_cell_size(visible(self.name), self.longest) + self._figures() + " " + ", ".join(self.scripts)
+        return f"{said}  error: {visible(self.reason)}" if self.reason else said
+
+    def _figures(self) -> str:
+        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
@@ -140,7 +148,8 @@ class _Line:
         said, scripts = visible(self.name), ", ".join(self.scripts)
         # A name too long stands on a line of its own.
         said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
-        figures = "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
         if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
             scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
-        yield Text(f"{said}{figures} {scripts}", self.style)
+        yield Text(f"{said}{self._figures()} {scripts}", self.style)
+        if self.reason:
+            yield Padding(Text(visible(self.reason), BAD), (0, 0, 0, 2))

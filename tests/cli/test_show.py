@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -26,7 +25,7 @@ from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED
 from ..pickles import Call, Dialect, Name, Obj, Text, dump, recognizer
-from .commands import run
+from .commands import on_terminal, run
 
 DIGITS = MODELS / "digits-00004000.pyrnn.gz"
 LSTM = "ocrolib.lstm"
@@ -70,6 +69,13 @@ def test_a_page_keeps_to_its_width_and_ends_no_line_in_spaces(width: int) -> Non
     assert not any(line.endswith(" ") for line in lines)
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "-1", "\u00b2", "999999999", "9" * 5000])
+def test_a_page_for_a_screen_of_no_sense(columns: str) -> None:
+    lines = show(DIGITS, COLUMNS=columns, LINES=columns).stdout.splitlines()
+    assert "network" in lines
+    assert max(map(len, lines)) <= 1000
+
+
 def test_colour_only_on_a_terminal_that_wants_it() -> None:
     assert "\x1b" not in show(DIGITS).stdout
     assert "\x1b[" in show(DIGITS, FORCE_COLOR="1", TERM="xterm-256color").stdout
@@ -95,21 +101,47 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     write(tmp_path / "hostile.pyrnn", Name("os", "system"))
     done = show(tmp_path)
     assert done.exit_code == 1
-    assert "broken.pyrnn\n  expected a pickle, got data that begins with b'garbage'\n" in done.stdout
-    assert "  refused global os.system: not part of an OCRopus line recognizer\n" in done.stdout
+    reasons = [line.partition("  error: ")[2] for line in done.stdout.splitlines()]
+    assert reasons == [
+        *("", "expected a pickle, got data that begins with b'garbage'", ""),
+        *("refused global os.system: not part of an OCRopus line recognizer", ""),
+    ]
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
     assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
 
 
-def test_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ["1", "40", "999999999"])
+def test_a_table_that_is_no_terminals_has_a_row_a_model_whatever_the_width(columns: str, tmp_path: Path) -> None:
+    names = ["a-name-of-a-model-that-is-long.pyrnn.gz", "b.pyrnn", "c.hdf5", f"sub/{'x' * 200}.pyrnn.gz"]
+    (tmp_path / "sub").mkdir()
+    for name in (names[0], names[3]):
+        shutil.copy(DIGITS, tmp_path / name)
+    scripts = "Arabic, Armenian, Cyrillic, Devanagari, Greek, Han, Hangul, Hebrew, Katakana, Latin"
+    write(tmp_path / names[1], recognizer(codec={code: Text(char) for code, char in enumerate("~aбγאبᄒ漢कカԱ")}))
+    (tmp_path / names[2]).write_bytes(b"\x89HDF\r\n\x1a\n" + b"x" * 999)
+    for environment in ({}, {"FORCE_COLOR": "1", "TERM": "xterm"}):
+        done = show(tmp_path, COLUMNS=columns, **environment)
+        header, *rows = done.stdout.splitlines()
+        assert [row.split()[0] for row in rows] == names
+        assert [row[header.index(" scripts") :].split("  ")[0] for row in rows] == [
+            " Latin",
+            f" {scripts}",
+            " -",
+            " Latin",
+        ]
+        assert ["  error: " in row for row in rows] == [False, False, True, False]
+
+
+def test_on_a_terminal_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_path: Path) -> None:
     name = "a-name-of-a-model-that-is-long.pyrnn.gz"
     shutil.copy(DIGITS, tmp_path / name)
-    assert show(tmp_path).stdout.splitlines()[1:] == [
-        name,
-        " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin",
-    ]
-    assert name + "  pyrnn" in show(tmp_path, COLUMNS="120").stdout
+    (tmp_path / "b.pyrnn").write_bytes(b"garbage")
+    code, said, _ = on_terminal(80, "show", tmp_path, NO_COLOR="1")
+    lines = [re.sub("\x1b.*?m", "", line).rstrip() for line in said.splitlines()]
+    assert (code, lines[1:3]) == (1, [name, " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin"])
+    assert lines[4] == "  expected a pickle, got data that begins with b'garbage'"
+    assert name + "  pyrnn" in on_terminal(120, "show", tmp_path)[1]
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
@@ -475,15 +507,5 @@ def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path)
 
 
 def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
-    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    command = [sys.executable, "-m", "pyrnn2hdf5", "show", str(MODELS)]
-    done = subprocess.run(
-        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment, check=True, encoding="utf-8"
-    )
-    os.close(ours)
-    os.close(theirs)
-    assert done.stdout == show(MODELS, COLUMNS="80").stdout
-    assert done.stdout != show(MODELS, COLUMNS="200").stdout
+    assert on_terminal(200, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
+    assert on_terminal(60, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
