@@ -61,8 +61,11 @@ def show(
 
     Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
     """
+    from rich.text import Text
+
     from ..limits import Limits
     from ..show import tables as listing
+    from ..show.export import MAX_LINES
     from ..show.many import facts_of_each
     from ..show.page import page
 
@@ -79,7 +82,8 @@ def show(
     failed = tell_unlisted(unlisted)
 
     def say(shown: RenderableType) -> None:
-        if svg or html:
+        # Each has a line at least.
+        if (svg or html) and len(pages) < MAX_LINES:
             pages.append(shown)
         if not as_json:
             _print(console, shown)
@@ -109,8 +113,9 @@ def show(
                     continue
                 if not isinstance(found, Exception) and (found.readable or list_globals):
                     if said:
-                        say("")
-                    say(view(found))
+                        say(Text())
+                    for part in view(found):
+                        say(part)
                     said = True
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
@@ -129,9 +134,10 @@ def _files(path: Path, unlisted: Unlisted) -> list[Path]:
 
 
 def _print(console: Console, shown: RenderableType) -> None:
-    from ..show.tables import Row
+    from ..show.tables import LabelRow, Row
 
-    if isinstance(shown, Row) and not console.file.isatty():
+    # A terminal wraps the labels itself, at once.
+    if isinstance(shown, LabelRow) or (isinstance(shown, Row) and not console.file.isatty()):
         typer.echo(str(shown))
         return
     if console.is_terminal:

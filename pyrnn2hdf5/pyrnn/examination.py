@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
 from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
-from ..limits import MAX_CLASSES, MAX_LABEL, Limits
+from ..limits import MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT, Limits
 from ..model.shapes import GATES, PEEPHOLES
 from ..sandbox.child import memory_error
 from .attributes import function_name_of, integer_of, line_normalizer_of, training_logs_of
@@ -110,7 +110,7 @@ def salvage(root: object) -> Remains:
     return Remains(
         structure=parts,
         No=_number(root.get("No")),
-        labels=_labels(root.get("codec")),
+        labels=_labels(root.get("codec"), notes.append),
         line_normalizer=line_normalizer_of(root.get("lnorm"), notes.append),
         logs=training_logs_of(root, notes.append),
         normalize=function_name_of(root.get("normalize")),
@@ -169,16 +169,21 @@ def _number(value: object) -> int | None:
         return None
 
 
-def _labels(codec: object) -> tuple[tuple[int, str], ...] | None:
+def _labels(codec: object, tell: Callable[[str], object]) -> tuple[tuple[int, str], ...] | None:
     table = codec.get("code2char") if isinstance(codec, ObjectStub) else None
     if not isinstance(table, dict) or len(table) > MAX_CLASSES:
         return None
-    labels = []
+    labels: list[tuple[int, str]] = []
+    left = MAX_LABEL_TEXT
     for key, char in table.items():
         code = _number(key)
         if isinstance(char, bytes):
             # No encoding is known; to guess one would be to invent a character.
             char = char.decode("ascii", "backslashreplace")
         if isinstance(char, str) and code is not None and 0 <= code < MAX_CLASSES:
+            left -= len(char[:MAX_LABEL])
+            if left < 0:
+                tell(f"only the first {len(labels)} of {len(table)} labels are known")
+                break
             labels.append((code, char[:MAX_LABEL]))
     return tuple(sorted(labels))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from html import escape
 from typing import Final
 
 from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
 
 WIDTH: Final = 100
 """Columns of a picture, whatever the terminal has: the same model gives the same picture."""
+
+MAX_LINES: Final = 5000
+"""Most lines of a picture: nobody looks at more, and drawing takes a time that grows with their square."""
 
 FONT: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -21,8 +26,15 @@ def _record(pages: Sequence[RenderableType], width: int) -> Console:
         file=io.StringIO(), record=True, width=width, force_terminal=True, color_system="truecolor",
         markup=False, emoji=False, highlight=False, legacy_windows=False, _environ={},
     )  # fmt: skip
-    for page in pages:
-        console.print(page)
+    drawn: list[Segment] = []
+    lines = 0
+    for segment in itertools.chain.from_iterable(map(console.render, pages)):
+        drawn.append(segment)
+        lines += segment.text.count("\n")
+        if lines == MAX_LINES:
+            drawn.append(Segment(f"... (a picture ends after {MAX_LINES} lines)\n"))
+            break
+    console.print(Segments(drawn))
     return console
 
 

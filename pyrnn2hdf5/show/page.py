@@ -30,10 +30,10 @@ MAX_COMMANDS: Final = 5
 MAX_TEXT: Final = 300
 
 
-def page(facts: Facts) -> RenderableType:
+def page(facts: Facts) -> Iterator[RenderableType]:
     """The page of one model."""
     sections = [Text(visible(facts.path), HEADING, overflow="fold"), _problem(facts), *_sections(facts)]
-    return Group(*(section for section in sections if section is not None))
+    yield Group(*(section for section in sections if section is not None))
 
 
 def _problem(facts: Facts) -> Text | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,9 @@ COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), (
 MAX_CALL: Final = 400
 """Most characters of the arguments of a call that are shown."""
 
+MAX_PADDED: Final = 24
+"""Most cells a column of a codec is padded to."""
+
 MIN_SCRIPTS: Final = 8
 MIN_NAME: Final = 16
 
@@ -38,25 +41,51 @@ def _table(*columns: tuple[str, bool]) -> Table:
     return table
 
 
-def codec_list(facts: Facts) -> RenderableType:
-    """Code, label, code points and names, a line a label."""
+def codec_list(facts: Facts) -> Iterator[RenderableType]:
+    """Code, label, code points and names, a row a label: there may be many, and each may be long."""
+    yield _heading(facts)
     if facts.codec is None:
-        return Group(_heading(facts), Text("no codec"))
-    table = _table(("code", True), ("label", False), ("code points", False), ("names", False))
-    for code, label in facts.codec.labels:
+        yield Text("no codec")
+        return
+    labels = facts.codec.labels
+    heading = ("code", "label", "code points", "names")
+    widths = [len(name) for name in heading[:3]]
+    for _, label in labels:
+        for column, text in ((1, visible(shown(label))), (2, code_points(label))):
+            # A long one moves no other.
+            widths[column] = max(widths[column], min(cell_len(text), MAX_PADDED))
+    yield LabelRow(heading, widths, LABEL)
+    for code, label in labels:
         points, said = code_points(label) or "-", names(label) or "(the empty label)"
-        table.add_row(str(code), *(Text(visible(text)) for text in (shown(label), points, said)))
-    return Group(_heading(facts), table)
+        yield LabelRow((str(code), visible(shown(label)), points, visible(said)), widths)
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """A row of a codec; as a string it is one line, however long."""
+
+    cells: tuple[str, str, str, str]
+    widths: Sequence[int]
+    style: str = ""
+
+    def __str__(self) -> str:
+        (code, *texts, said), (wide, *others) = self.cells, self.widths
+        padded = [text + " " * (width - cell_len(text)) for text, width in zip(texts, others, strict=True)]
+        return "  ".join((code.rjust(wide), *padded, said))
+
+    def __rich__(self) -> Text:
+        return Text(str(self), self.style, overflow="fold")
 
 
 VERDICTS: Final = {"allowed": "allowed", "unknown": "REFUSED, unknown", "dangerous": "REFUSED, DANGEROUS"}
 
 
-def globals_list(facts: Facts) -> RenderableType:
+def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
         kind = "an HDF5" if _format(facts) == "HDF5" else "a pronn"
-        return Group(_heading(facts), Text(f"{kind} file holds no pickle, so it names no globals"))
+        yield Group(_heading(facts), Text(f"{kind} file holds no pickle, so it names no globals"))
+        return
     table = _table(("", False), ("global", False))
     for name in facts.globals:
         style = "" if name.allowed else BAD
@@ -67,7 +96,7 @@ def globals_list(facts: Facts) -> RenderableType:
     if facts.unfollowed:
         more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
-    return Group(_heading(facts), table, *more, *said)
+    yield Group(_heading(facts), table, *more, *said)
 
 
 def _meaning(facts: Facts) -> list[str]:

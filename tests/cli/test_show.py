@@ -509,3 +509,24 @@ def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path)
 def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
     assert on_terminal(200, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
     assert on_terminal(60, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
+
+
+def test_labels_too_long_together_are_refused_and_shown_in_part(tmp_path: Path) -> None:
+    limit = 2**18
+    labels = {code: Text(f"{code:0256}") for code in range(1, limit // 256 + 1)}
+    path = write(tmp_path / "most", recognizer(1, 1, {0: "", **labels}))
+    done = show(path, "--codec")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2 + 1 + 1024
+    pyrnn2hdf5.convert(path, tmp_path / "most.hdf5")
+    path = write(tmp_path / "more", recognizer(1, 1, {0: "a", **labels}))
+    reason = f"codec labels: expected at most {limit} code points in all, got {limit + 1}"
+    done = show(path)
+    assert (done.exit_code, done.stderr) == (1, f"error: {path}: {reason}\n")
+    assert "only the first 1024 of 1025 labels are known" in done.stdout
+    assert len(json.loads(show(path, "--json").stdout)["codec"]["labels"]) == 1024
+    with h5py.File(tmp_path / "most.hdf5", "r+") as file:
+        file["pyrnn2hdf5/labels_bytes"][...] = 1024
+        del file["pyrnn2hdf5/labels"]
+        file["pyrnn2hdf5"].create_dataset("labels", data=np.full(1025, b"x" * 1024))
+    assert "labels: expected at most 1048576 bytes in all, got 1049600" in show(tmp_path / "most.hdf5").stderr
