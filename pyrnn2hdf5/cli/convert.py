@@ -183,6 +183,8 @@ def _convert_many(
             if report:
                 with unwritable_is_told():
                     write_report(report, outcomes)
+                if not quiet:
+                    typer.echo(f"report written to {visible(report)}", err=True)
         finally:
             if not as_json and not quiet:
                 typer.echo("\n".join(summary_lines(outcomes, len(jobs), time.perf_counter() - start)))

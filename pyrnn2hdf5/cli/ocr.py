@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def ocr(
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE", help="Line images, folders of them, or quoted patterns.")
+        list[str], typer.Argument(metavar="IMAGE...", help="Line images, folders of them, or quoted patterns.")
     ],
     model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn, pronn or HDF5, or its name.")],
     output: Annotated[

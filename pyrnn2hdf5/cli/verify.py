@@ -96,6 +96,8 @@ def verify(
 
         with unwritable_is_told(), new_file(junit, force=True) as temporary:
             temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
+        if not quiet:
+            typer.echo(f"report written to {visible(junit)}", err=True)
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
 

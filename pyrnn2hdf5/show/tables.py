@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..text import describe_error, format_size, visible
-from .style import BAD, HEADING, LABEL, rate
+from .style import BAD, LABEL, Heading, rate
 from .unicode_labels import code_points, names, shown
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 def codec_list(facts: Facts) -> Iterator[RenderableType]:
     """Code, label, code points and names, a row a label: there may be many, and each may be long."""
-    yield _heading(facts)
+    yield Heading(facts.path)
     if facts.codec is None:
         yield Text("no codec")
         return
@@ -84,7 +84,7 @@ def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
         kind = "an HDF5" if _format(facts) == "HDF5" else "a pronn"
-        yield Group(_heading(facts), Text(f"{kind} file holds no pickle, so it names no globals"))
+        yield Group(Heading(facts.path), Text(f"{kind} file holds no pickle, so it names no globals"))
         return
     table = _table(("", False), ("global", False))
     for name in facts.globals:
@@ -96,7 +96,7 @@ def globals_list(facts: Facts) -> Iterator[RenderableType]:
     if facts.unfollowed:
         more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
-    yield Group(_heading(facts), table, *more, *said)
+    yield Group(Heading(facts.path), table, *more, *said)
 
 
 def _meaning(facts: Facts) -> list[str]:
@@ -114,10 +114,6 @@ def _meaning(facts: Facts) -> list[str]:
     if others:
         said.append(f"things that only another program could give: {others}")
     return said
-
-
-def _heading(facts: Facts) -> Text:
-    return Text(visible(facts.path), HEADING, overflow="fold")
 
 
 def longest(names: Iterable[str]) -> int:

@@ -52,14 +52,15 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models clean"])
+@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models list", "models clean"])
 def test_help_fits_80_columns_and_its_examples_name_what_exists(command: str) -> None:
     done = run(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert run(*command.split(), "-h", env={"COLUMNS": "80"}).stdout == done.stdout
     assert done.exit_code == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "..." not in done.stdout.partition("Commands:")[2]
     examples = re.findall(r"^    pyrnn2hdf5 (.*)$", done.stdout, re.MULTILINE)
-    assert bool(examples) == (command not in ("", "models clean"))
+    assert bool(examples) == (command not in ("", "models list", "models clean"))
     for example in examples:
         assert example.startswith(command)
         assert all(option in done.stdout.partition("Examples")[0] for option in re.findall(r" (--?\w+)", example))
@@ -72,3 +73,8 @@ def test_completion_knows_the_commands() -> None:
     script = "import sys; sys.argv[0] = 'pyrnn2hdf5'; from pyrnn2hdf5.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.split() == ["convert"]
+
+
+@pytest.mark.parametrize(("command", "argument"), [("convert", "SOURCE..."), ("show", "MODEL..."), ("ocr", "IMAGE...")])
+def test_usage_says_what_may_be_many(command: str, argument: str) -> None:
+    assert argument in run(command, "-h").stdout.splitlines()[0]

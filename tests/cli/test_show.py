@@ -530,3 +530,33 @@ def test_labels_too_long_together_are_refused_and_shown_in_part(tmp_path: Path) 
         del file["pyrnn2hdf5/labels"]
         file["pyrnn2hdf5"].create_dataset("labels", data=np.full(1025, b"x" * 1024))
     assert "labels: expected at most 1048576 bytes in all, got 1049600" in show(tmp_path / "most.hdf5").stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--codec",), ("--globals",)])
+def test_pictures_hold_no_path_of_this_machine(options: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "LIGHT-DARK"
+    folder.mkdir()
+    model = Path(shutil.copy(DIGITS, folder / "TITLE-LIGHT.pyrnn.gz"))
+    write(folder / "bad.pyrnn", recognizer(changes={"lstm": None}))
+    svg, html = tmp_path / "p.svg", tmp_path / "p.html"
+    done = show(model, folder / "bad.pyrnn", folder, tmp_path / "no", *options, "--svg", svg, "--html", html)
+    assert str(model) in done.stdout.replace("\n", "")
+    for picture in (svg, html):
+        said = picture.read_text("utf-8").replace("&#160;", " ")
+        assert str(tmp_path) not in said.replace("\n", "")
+        assert tmp_path.name not in said
+        assert "TITLE-LIGHT.pyrnn.gz" in said
+
+
+def test_a_page_follows_the_theme_of_its_reader(tmp_path: Path) -> None:
+    show(DIGITS, "--html", tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    light, dark = page.partition("</style>")[0].split("@media (prefers-color-scheme: dark) {")
+    assert '<meta name="color-scheme" content="light dark">' in light
+    rules = [dict(re.findall(r"^(\S+) \{(.*?)\}$", css, re.MULTILINE)) for css in (light, dark)]
+    assert list(rules[0]) == list(rules[1])
+    for css, brightness in zip(rules, (255, 0x0C), strict=True):
+        colours = {name: re.findall(r"(?<![-\w])color: #(\w{6})", rule) for name, rule in css.items()}
+        assert f"background-color: #{brightness:02x}" in css["body"]
+        for found in filter(None, colours.values()):
+            assert max(abs(int(found[0][i : i + 2], 16) - brightness) for i in (0, 2, 4)) > 80
