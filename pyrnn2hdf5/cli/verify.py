@@ -146,4 +146,5 @@ def _annotate(path: Path, message: str) -> None:
     if os.environ.get("GITHUB_ACTIONS"):
         text = visible(message).replace("%", "%25")
         name = visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}", err=True)
+        # In bytes: text is kept from being a command.
+        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}".encode("utf-8", "backslashreplace"), err=True)
