@@ -98,6 +98,9 @@ Ns = 800 with Ni = 48 has 5.5 million; the largest real model, Ns = 200, has 0.5
 MAX_LABEL: Final = 256
 """Longest label in code points. Real ones have one, forks with graphemes up to a handful."""
 
+MAX_LABEL_TEXT: Final = 2**18
+"""Most code points of all labels of a model together: five for each of `MAX_CLASSES`."""
+
 MAX_LOG: Final = 2**22
 """Most lines of a training history that are kept; the longest real one has 250,000."""
 

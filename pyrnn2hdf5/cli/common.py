@@ -9,13 +9,16 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TextIO
 
 import typer
 
 from ..errors import FAILURES, InvalidInputError, Pyrnn2Hdf5Error
 from ..limits import Limits, check_encoding, check_global
 from ..text import describe_error, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -190,6 +193,9 @@ LabelEncoding = Annotated[
         "--label-encoding", metavar="ENC", parser=encoding, help="Encoding of labels that are bytes beyond ASCII."
     ),
 ]
+Jobs = Annotated[
+    int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
+]
 
 ModelDir = Annotated[
     Path | None,
@@ -197,6 +203,28 @@ ModelDir = Annotated[
         "--model-dir", metavar="DIR", parser=as_path, help="Model directory (default: $KRAKEN_HOME, else ~/.kraken)."
     ),
 ]
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    # Not every system tells.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+COLUMNS: Final = (20, 1000)
+"""Least and most columns of what is laid out, whatever COLUMNS says: lines are padded up to there."""
+
+
+def console_on(file: TextIO) -> Console:
+    """A console to which nothing is markup."""
+    from rich.console import Console
+
+    # rich takes any number of any length; and where the output is no terminal, it would ask those of stdin and stderr.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    width = None if file.isatty() else 80
+    with contextlib.suppress(KeyError, ValueError):
+        width = min(max(int(os.environ["COLUMNS"]), COLUMNS[0]), COLUMNS[1])
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False, _environ=environment)
 
 
 def print_json(value: dict[str, Any]) -> None:

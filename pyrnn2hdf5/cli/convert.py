@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from ..text import visible
 from .common import (
     AllowGlobals,
     Exit,
+    Jobs,
     LabelEncoding,
     MaxMemory,
     MaxSeconds,
@@ -34,8 +36,9 @@ from .common import (
     tell_skipped,
     tell_unlisted,
     unwritable_is_told,
+    usable_cores,
 )
-from .progress import progress
+from .progress import progress, say
 from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
 
 if TYPE_CHECKING:
@@ -68,9 +71,7 @@ def convert(
     pattern: Annotated[
         str | None, typer.Option("--glob", metavar="PATTERN", help="Of folders, convert only files of such a name.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
-    ] = None,
+    jobs: Jobs = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -123,14 +124,9 @@ def convert(
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
         _convert_many(
-            sources, output, pattern or "*", options, jobs or _usable_cores(), timeout or TIMEOUT,
+            sources, output, pattern or "*", options, jobs or usable_cores(), timeout or TIMEOUT,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
         )  # fmt: skip
-
-
-def _usable_cores() -> int:
-    # Not every system tells which cores this process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _convert_one(
@@ -183,10 +179,12 @@ def _convert_many(
     order = {job.source: number for number, job in enumerate(jobs)}
     done: dict[int, Outcome] = {}
     shown = 0
+    # On one terminal each is told once, and at once.
+    together = sys.stdout.isatty() and sys.stderr.isatty() and not (as_json or quiet)
     try:
         with (
             contextlib.closing(convert_all(jobs, workers, timeout, options)) as finished,
-            progress(len(jobs), hidden=as_json or quiet) as (advance, say),
+            progress(len(jobs), hidden=as_json or quiet) as (advance, print_line),
         ):
             for outcome in finished:
                 done[order[outcome.source]] = outcome
@@ -195,7 +193,11 @@ def _convert_many(
                     print_json(outcome_record(outcome))
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    say(outcome_line(done[shown]))
+                    told = _told(done[shown]) if together else []
+                    if not (together and done[shown].error):
+                        told.insert(0, outcome_line(done[shown]))
+                    for line in told:
+                        print_line(line)
                     shown += 1
     finally:
         # Also after an interrupt: what was done is told, first to the report, for stdout may be gone.
@@ -204,22 +206,28 @@ def _convert_many(
             if report:
                 with unwritable_is_told():
                     write_report(report, outcomes)
+                if not quiet:
+                    typer.echo(f"report written to {visible(report)}", err=True)
         finally:
-            if not as_json and not quiet:
-                typer.echo("\n".join(summary_lines(outcomes, len(jobs), time.perf_counter() - start)))
-            _tell(outcomes)
+            try:
+                for number in sorted(done):
+                    for line in _told(done[number]) if not together or number >= shown else ():
+                        typer.echo(line, err=True)
+            finally:
+                for line in () if as_json or quiet else summary_lines(outcomes, len(jobs), time.perf_counter() - start):
+                    say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
 
 
-def _tell(outcomes: list[Outcome]) -> None:
+def _told(outcome: Outcome) -> list[str]:
     """What went wrong, and what is to be known of what went well."""
-    for outcome in outcomes:
-        source = visible(outcome.source)
-        if outcome.error is not None:
-            typer.echo(f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}", err=True)
-        for warning in outcome.conversion.warnings if outcome.conversion else ():
-            typer.echo(f"warning: {source}: {visible(warning)}", err=True)
+    source = visible(outcome.source)
+    warnings = outcome.conversion.warnings if outcome.conversion else ()
+    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
+    if outcome.error is not None:
+        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
+    return told
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

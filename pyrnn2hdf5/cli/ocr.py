@@ -55,7 +55,7 @@ def _complete(incomplete: str) -> list[str]:
 
 def ocr(
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE", help="Line images, folders of them, or quoted patterns.")
+        list[str], typer.Argument(metavar="IMAGE...", help="Line images, folders of them, or quoted patterns.")
     ],
     model: Annotated[
         str,

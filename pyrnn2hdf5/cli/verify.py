@@ -123,6 +123,8 @@ def verify(
 
         with unwritable_is_told():
             write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
+        if not quiet:
+            typer.echo(f"report written to {visible(junit)}", err=True)
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
 
@@ -194,4 +196,5 @@ def _annotate(path: Path, message: str) -> None:
     if os.environ.get("GITHUB_ACTIONS"):
         text = visible(message).replace("%", "%25")
         name = visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}", err=True)
+        # In bytes: text is kept from being a command.
+        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}".encode("utf-8", "backslashreplace"), err=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
 from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
-from ..limits import MAX_CLASSES, MAX_LABEL, Limits
+from ..limits import MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT, Limits
 from ..model.shapes import GATES, PEEPHOLES
 from ..sandbox.child import memory_error
 from .attributes import described, function_name_of, integer_of, line_normalizer_of, training_logs_of
@@ -118,7 +118,7 @@ def salvage(root: object, label_encoding: str | None = None) -> Remains:
     return Remains(
         structure=parts,
         No=_number(root.get("No")),
-        labels=_labels(root.get("codec"), label_encoding or "ascii"),
+        labels=_labels(root.get("codec"), label_encoding or "ascii", notes.append),
         line_normalizer=line_normalizer_of(root.get("lnorm"), notes.append),
         logs=training_logs_of(root, notes.append),
         normalize=function_name_of(root.get("normalize")),
@@ -192,16 +192,21 @@ def _number(value: object) -> int | None:
         return None
 
 
-def _labels(codec: object, encoding: str) -> tuple[tuple[int, str], ...] | None:
+def _labels(codec: object, encoding: str, tell: Callable[[str], object]) -> tuple[tuple[int, str], ...] | None:
     table = codec.get("code2char") if isinstance(codec, ObjectStub) else None
     if not isinstance(table, dict) or len(table) > MAX_CLASSES:
         return None
-    labels = []
+    labels: list[tuple[int, str]] = []
+    left = MAX_LABEL_TEXT
     for key, char in table.items():
         code = _number(key)
         if isinstance(char, bytes):
             # No encoding is known; to guess one would be to invent a character.
             char = char.decode(encoding, "backslashreplace")
         if isinstance(char, str) and code is not None and 0 <= code < MAX_CLASSES:
+            left -= len(char[:MAX_LABEL])
+            if left < 0:
+                tell(f"only the first {len(labels)} of {len(table)} labels are known")
+                break
             labels.append((code, char[:MAX_LABEL]))
     return tuple(sorted(labels))

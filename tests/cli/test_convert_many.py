@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,7 @@ from pyrnn2hdf5.verification.comparison import verify
 from ..conftest import MODELS
 from ..pickles import Text, dump, recognizer
 from ..trees import make_tree, names
-from .commands import into_fifo, run
+from .commands import into_fifo, on_terminal, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -353,3 +354,42 @@ def test_a_report_that_cannot_be_written_after_all_hides_nothing(
     assert f"error: No space left on device: {report}\n" in done.stderr
     assert f"refused: {tree / 'evil.pyrnn'}: " in done.stderr
     assert "total           6" in done.stdout
+
+
+def visible_lines(screen: str) -> list[str]:
+    return re.sub("\x1b.*?[mKhlA]", "", screen).replace("\r", "\n").splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_gets_each_refusal_once_and_the_totals_last(tree: Path, width: int) -> None:
+    code, screen, _ = on_terminal(width, "convert", tree, "-j", 2)
+    lines = visible_lines(screen)
+    assert code == 1
+    why = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
+    reason = f"refused: {tree / 'evil.pyrnn'}: {why}"
+    assert [line for line in lines if "evil.pyrnn" in line and not re.search(r"\d/6 ", line)] == [reason]
+    assert [line.split()[0] for line in lines if line.strip()][-6:] == [
+        *("converted", "up", "duplicate", "refused", "failed", "total")
+    ]
+    assert f"\x1b[31mrefused\x1b[0m: {tree / 'evil.pyrnn'}" in screen
+    assert f"\x1b[32mconverted\x1b[0m: {tree / 'a.pyrnn.gz'}" in screen
+    bars = [line for line in lines if re.search(r"\d/6 ", line)]
+    assert all(re.search(r" \d/6 .* (-:--:--|0:0\d:\d\d) ", line) for line in bars)
+    assert any(", 2 refused 0:0" in line for line in bars)
+    assert max(map(len, bars)) == width
+    # Grey on any ground, where nothing is done yet.
+    assert re.search("\x1b\\[90m\u2501+\x1b\\[0m *\x1b\\[32m *0/6", screen)
+
+
+def test_what_is_piped_beside_a_bar_is_as_ever(tree: Path) -> None:
+    _, screen, piped = on_terminal(80, "convert", tree, piped="stdout")
+    assert piped.splitlines()[1] == f"refused: {tree / 'evil.pyrnn'}"
+    assert "\x1b" not in piped
+    assert "not part of an OCRopus line recognizer" in visible_lines(screen)[-2]
+    assert piped.splitlines()[-1].startswith("total")
+
+
+def test_the_report_says_where_it_is(tree: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    assert f"report written to {report}\n" in run("convert", tree, "--report", report).stderr
+    assert "written" not in run("convert", tree, "-q", "--report", report).stderr
