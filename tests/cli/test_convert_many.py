@@ -50,6 +50,7 @@ def test_two_sources_of_one_target_cost_these_two(tmp_path: Path) -> None:
     hint = "; convert it alone with an --output of its own, or leave it out by --glob"
     target = tmp_path / "m.pyrnn.hdf5"
     assert done.stderr.splitlines() == [
+        f"report written to {report}",
         f"failed: {first}: target: expected one of its own, got {target}, which {second} would get too{hint}",
         f"failed: {second}: target: expected one of its own, got {target}, which {first} would get too{hint}",
     ]

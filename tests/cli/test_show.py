@@ -138,7 +138,7 @@ def test_on_a_terminal_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_pa
     code, said, _ = on_terminal(80, "show", tmp_path, NO_COLOR="1")
     lines = [re.sub("\x1b.*?m", "", line).rstrip() for line in said.splitlines()]
     assert (code, lines[1:3]) == (1, [name, " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin"])
-    assert lines[4] == "  expected a pickle, got data that begins with b'garbage'"
+    assert lines[4] == "  expected a pickle, got text that begins with 'garbage'"
     assert name + "  pyrnn" in on_terminal(120, "show", tmp_path)[1]
 
 
