@@ -62,3 +62,31 @@ MAX_PRONN: Final = 40 * 2**20
 
 MAX_TEXT: Final = 4000
 """Most characters of a text that are shown."""
+
+MAX_PIXELS: Final = 2**23
+"""Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""
+
+MAX_HEIGHT: Final = 1000
+"""Most rows of a line image: more are a page."""
+
+MAX_STEPS: Final = 2**16
+"""Most columns of a dewarped line; real ones have some 1000."""
+
+MAX_CELLS: Final = 2**23
+"""Most numbers that the columns of a dewarped line make with their inputs and hidden units, `Ni + 2 * Ns` each: 32 MB
+of float32. A real line makes 0.25 million with a usual model, 1.8 million with the largest."""
+
+MAX_WORK: Final = 25 * 10**9
+"""Most columns of a dewarped line times weights of the network, a class counted as `CLASS_WORK` more: some 5 s."""
+
+CLASS_WORK: Final = 20
+"""What the softmax of one class costs, in weights."""
+
+LINE_LIMITS: Final = Limits(memory=256 * 2**20, seconds=5.0)
+"""What decoding, measuring and dewarping one line image may take."""
+
+MAX_TRUTH: Final = 2**16
+"""Most bytes of the text beside a line image, and most characters of a text that is compared."""
+
+MAX_COMPARED: Final = 2**24
+"""Most characters of a text times characters of its truth, compared: 64 MB. Lines have some 100 each."""

@@ -31,8 +31,14 @@ LOGIT_CLIP: Final = 100.0
 STEPS: Final = 16
 """Steps of a block, from [1, x_t] to h_t: few enough to stay in the cache."""
 
+CELLS: Final = 2**20
+"""Most class probabilities of a block."""
+
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
+
+PAD: Final = 16
+"""Steps of silence at both ends of a line, as ocropy pads."""
 
 Float64 = NDArray[np.float64]
 Floats = NDArray[Any]
@@ -248,6 +254,12 @@ def class_probabilities(network: Network, hidden: Floats) -> Floats:
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
     return logits
+
+
+def probability_blocks(network: Network, hidden: Floats) -> Iterator[Floats]:
+    """As `class_probabilities`, in blocks of steps: those of all steps at once may take gigabytes."""
+    size = max(CELLS // network.softmax.No, 1)
+    return (class_probabilities(network, hidden[start : start + size]) for start in range(0, len(hidden), size))
 
 
 def decode_classes(outputs: NDArray[Any], threshold: float = THRESHOLD) -> list[tuple[int, int]]:

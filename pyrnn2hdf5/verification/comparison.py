@@ -12,21 +12,26 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Pyrnn2Hdf5Error
+from ..errors import InvalidInputError, Pyrnn2Hdf5Error
 from ..hdf5.layout import LAYOUT, DataSet, Stored
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import load_stored
 from ..model.model import LineNormalizer, Model
 from ..model.shapes import place
-from ..ocr.images import read_image, read_truth
-from ..ocr.line_normalization import normalize_line, prepare_line
+from ..ocr.images import read_truth
+from ..ocr.line_normalization import read_line
+from ..ocr.recognition import most_steps
+from ..sandbox.bounded import Reader
 from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
+
+NETWORKS: Final = 3
+"""As many networks run over each line, in float64."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ def verify(
     expected, source_model = _load(source, limits)
     got, result_model = _load(result, limits)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
-    lines = [_line(image, normalizer, source_model.Ni) for image in images]
+    with Reader() as reader:
+        lines = [_line(image, normalizer, source_model, reader) for image in images]
     return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
 
 
@@ -142,9 +148,12 @@ def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
         raise error.about(path) from error
 
 
-def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, Ni: int) -> Line:
+def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, model: Model, reader: Reader) -> Line:
     try:
-        return Line(prepare_line(normalize_line(read_image(image), normalizer, Ni)), read_truth(image))
+        xs = read_line(image, normalizer, model.Ni, most=max(most_steps(model) // NETWORKS, 1), reader=reader).xs
+        if not len(xs):
+            raise InvalidInputError("line image: expected ink on paper, got a blank image")
+        return Line(xs, read_truth(image))
     except Pyrnn2Hdf5Error as error:
         raise error.about(image) from error
 
