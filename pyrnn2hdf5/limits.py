@@ -72,9 +72,9 @@ MAX_HEIGHT: Final = 1000
 MAX_STEPS: Final = 2**16
 """Most columns of a dewarped line; real ones have some 1000."""
 
-MAX_CELLS: Final = 2**23
-"""Most numbers that the columns of a dewarped line make with their inputs and hidden units, `Ni + 2 * Ns` each: 32 MB
-of float32. A real line makes 0.25 million with a usual model, 1.8 million with the largest."""
+MAX_CELLS: Final = 2**24
+"""Most numbers held for the lines that are read together, `4 * Ni + 2 * Ns` a column: 64 MB of float32. A real line has
+0.4 million with a usual model, 2.5 million with the largest."""
 
 MAX_WORK: Final = 25 * 10**9
 """Most columns of a dewarped line times weights of the network, a class counted as `CLASS_WORK` more: some 5 s."""

@@ -16,6 +16,9 @@ from ..model.lstm import Float64
 FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
 
+BAND: Final = 2**18
+"""Pixels of an image that become grey values at once."""
+
 
 def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
     """An image file as grey values (h, w), float64 in 0..1, and whether further frames follow the first.
@@ -60,26 +63,33 @@ def _has_second_frame(image: Any) -> bool:
 
 def grey_values(image: Any) -> Float64:
     """A Pillow image of any mode as grey values (h, w), float64 in 0..1. Raises `InvalidInputError` for odd numbers."""
-    from PIL import Image
-
     if image.mode[0] in "IF":
         values = np.asarray(image, dtype=np.float64)
         if not (np.isfinite(values).all() and values.min() >= 0):
             raise InvalidInputError("image: expected grey values of 0 or more, got others")
         # Integers are 16 bits wide as a rule. Whatever is brighter than white makes its own white.
         return values / max(float(values.max()), 1.0 if image.mode == "F" else 65535.0)
+    image.load()
+    w, h = image.size
+    values = np.empty((h, w))
+    # In bands: the channels of all of it, as float64, would take many times the memory of the image.
+    rows = max(BAND // w, 1)
+    for top in range(0, h, rows):
+        band = image.crop((0, top, w, min(top + rows, h)))
+        values[top : top + rows] = _grey_band(band)
+    return values
+
+
+def _grey_band(image: Any) -> Float64:
+    from PIL import Image
+
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         # What shows through is paper.
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     grey = image.mode in ("1", "L")
-    if grey:
-        return np.asarray(image.convert("L"), dtype=np.float64) / 255.0
-    # Channel by channel: all at once would take many times the memory of the image.
-    first, second, third = (np.asarray(channel) / 255.0 for channel in image.convert("RGB").split())
-    first += second
-    first += third
-    return np.asarray(first / 3.0)
+    values = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float64) / 255.0
+    return values if grey else np.asarray(values.mean(axis=2))
 
 
 def read_truth(path: str | os.PathLike[str]) -> str | None:

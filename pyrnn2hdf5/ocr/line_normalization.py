@@ -281,4 +281,5 @@ def _steps(values: NDArray[Any], pad: int) -> NDArray[Any]:
     """As `prepare_line`, in the type of a line of floats."""
     # Nothing but black has no scale of its own.
     values = values * 1.0 / (values.max() or 1.0)
-    return np.pad((values.max() - values).T, ((pad, pad), (0, 0)))
+    np.subtract(values.max(), values, out=values)
+    return np.pad(values.T, ((pad, pad), (0, 0)))

@@ -181,7 +181,13 @@ def most_steps(model: Model) -> int:
     """Most columns of a dewarped line that a model of this size reads within the limits of time and memory."""
     Ni, Ns, No = model.Ni, model.Ns, model.No
     work = 8 * Ns * (1 + Ni + Ns) + No * (1 + 2 * Ns + CLASS_WORK)
-    return max(min(MAX_STEPS, MAX_CELLS // (Ni + 2 * Ns), MAX_WORK // work), 1)
+    return max(min(MAX_STEPS, _most_together(model), MAX_WORK // work), 1)
+
+
+def _most_together(model: Model) -> int:
+    """Most columns of all lines that are read together."""
+    # An input is held several times on its way.
+    return MAX_CELLS // (4 * model.Ni + 2 * model.Ns)
 
 
 def _as_float32(network: Network) -> tuple[Network, Gates]:
@@ -216,13 +222,14 @@ def _one_ahead(items: Iterator[Made], thread: ThreadPoolExecutor) -> Iterator[Ma
 def _batches(lines: Iterator[PreparedLine | Failure], model: Model) -> Iterator[list[PreparedLine | Failure]]:
     """The lines in batches of a bounded count and size, in their order."""
     batch: list[PreparedLine | Failure] = []
-    steps, most = 0, MAX_CELLS // (model.Ni + 2 * model.Ns)
+    together = 0
     for line in lines:
-        batch.append(line)
-        steps += len(line.xs) if isinstance(line, PreparedLine) else 0
-        if len(batch) == LINES or steps >= most:
+        steps = len(line.xs) if isinstance(line, PreparedLine) else 0
+        if batch and (len(batch) == LINES or together + steps > _most_together(model)):
             yield batch
-            batch, steps = [], 0
+            batch, together = [], 0
+        batch.append(line)
+        together += steps
     if batch:
         yield batch
 

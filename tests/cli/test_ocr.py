@@ -376,7 +376,7 @@ def test_a_place_that_cannot_be_searched_is_told(model: Path, book: Path, monkey
     monkeypatch.setattr(Path, "is_file", refuse)
     done = run("ocr", "-m", model, book / "2" / "*.png", book / "1")
     assert (done.exit_code, done.stdout.count("\n")) == (1, 2)
-    assert done.stderr == f"error: {book}/2/0.bin.png: Permission denied\n"
+    assert done.stderr == f"error: {book}/2/0.bin.png: Permission denied\n{closing(done, 2)}\n"
 
 
 def test_a_name_too_long_fails_alone(model: Path) -> None:
