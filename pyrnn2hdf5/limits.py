@@ -76,13 +76,15 @@ MAX_CELLS: Final = 2**24
 """Most numbers held for the lines that are read together, `4 * Ni + 2 * Ns` a column: 64 MB of float32. A real line has
 0.4 million with a usual model, 2.5 million with the largest."""
 
-MAX_WORK: Final = 25 * 10**9
-"""Most columns of a dewarped line times weights of the network, a class counted as `CLASS_WORK` more: some 5 s."""
+MAX_WORK: Final = 15 * 10**9
+"""Most columns of a dewarped line times weights of the network, a class counted as `CLASS_WORK` more: some 3 s."""
 
 CLASS_WORK: Final = 20
 """What the softmax of one class costs, in weights."""
 
-LINE_LIMITS: Final = Limits(memory=256 * 2**20, seconds=5.0)
+LINE_MEMORY: Final = 256 * 2**20
+LINE_SECONDS: Final = 5.0
+LINE_LIMITS: Final = Limits(memory=LINE_MEMORY, seconds=LINE_SECONDS)
 """What decoding, measuring and dewarping one line image may take."""
 
 MAX_TRUTH: Final = 2**16

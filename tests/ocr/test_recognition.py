@@ -103,7 +103,7 @@ def test_a_line_is_bounded_by_the_size_of_the_model(Ni: int, Ns: int, No: int) -
     most = recognition.most_steps(sized(Ni, Ns, No))
     assert 1 <= most <= 2**16
     assert most == 1 or most * (4 * Ni + 2 * Ns) * 4 <= 64 * 2**20
-    assert most == 1 or most * (8 * Ns * (Ni + Ns) + 2 * No * Ns) <= 25e9
+    assert most == 1 or most * (8 * Ns * (Ni + Ns) + 2 * No * Ns) <= 15e9
 
 
 def sized(Ni: int, Ns: int, No: int) -> Any:
