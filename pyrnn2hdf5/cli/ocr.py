@@ -131,7 +131,7 @@ def ocr(
                 # The bar counts images as it does models.
                 error = result if isinstance(result, FAILURES) else None
                 advance(Outcome(path, target or path, error=error))
-    except Pyrnn2Hdf5Error as error:
+    except (Pyrnn2Hdf5Error, MemoryError) as error:
         # Of the model, or of the place where all this runs: the error of an image is its result.
         fail(f"{visible(model)}: {explain(error, model)}")
     failed |= read < len(paths)

@@ -136,7 +136,7 @@ def recognize_each(
     codec = model.codec
     if codec is None:
         raise InvalidModelError("codec: expected labels to decode with, got none")
-    network, gates = _as_float32(model.network)
+    network, gates = as_float32(model.network)
     most = most_steps(model)
 
     with ExitStack() as stack:
@@ -190,7 +190,7 @@ def _most_together(model: Model) -> int:
     return MAX_CELLS // (4 * model.Ni + 2 * model.Ns)
 
 
-def _as_float32(network: Network) -> tuple[Network, Gates]:
+def as_float32(network: Network) -> tuple[Network, Gates]:
     """The network with its output layer, and its gates, in float32; in float64 where that is too small for a weight."""
     largest = max(float(np.abs(values).max()) for values in arrays_of(network).values())
     dtype = np.float32 if largest < LARGE else np.float64
