@@ -154,7 +154,7 @@ def main() -> None:
             typer.echo("interrupted", err=True)
         raise
     except (OSError, MemoryError, ImportError) as error:
-        # A full disk or a closed pipe behind stdout, or no memory for what is no single model's or image's, as a library.
+        # A full disk or a closed pipe behind stdout, or no memory for a library, or what is no single model's.
         with contextlib.suppress(OSError):
             typer.echo(f"error: {explain(error, None)}", err=True)
         os._exit(Exit.FAILED)

@@ -39,6 +39,9 @@ PACKINGS: Final = (
 
 TEXT_MODE: Final = "a transfer in text mode changed its line ends (CR LF for LF)"
 
+XZ_END: Final = b"YZ"
+"""The end of xz data. Zeros may follow, which the standard library takes for the beginning of more."""
+
 DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
 
 
@@ -52,7 +55,7 @@ class Stage(io.RawIOBase):
     patience: int | None = None
 
     def __init__(self) -> None:
-        self.beginning = b""
+        self.beginning = self.ending = b""
         self.size = 0
 
     def _read(self, count: int) -> bytes:
@@ -67,6 +70,8 @@ class Stage(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         data = self._read(min(len(buffer), CHUNK))
         self.beginning = self.beginning or data
+        # But for zeros.
+        self.ending = (self.ending + data).rstrip(b"\0")[-2:]
         self.size += len(data)
         if self.limit is not None and self.size > self.limit:
             raise SizeLimitError(f"unpacked size: expected at most {self.limit} bytes, got more", remedy="size")
@@ -113,7 +118,7 @@ class Unpacker(Stage):
                 raise
             # What follows a whole gzip member; gunzip, and so ocropy, passes over it too.
             self.followed = bool(self.size) and str(error).startswith("Not a gzipped file")
-            if not self.followed:
+            if not self.followed and not (isinstance(error, EOFError) and self._packed.ending.endswith(XZ_END)):
                 how = f": {TEXT_MODE}" if ends_changed(self._packed.beginning) else " or cut off"
                 self.damage = f"{self.name} data is damaged{how}"
             return b""

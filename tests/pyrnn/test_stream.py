@@ -134,6 +134,16 @@ def test_missing_gzip_trailer_and_garbage_after_it(tmp_path: Path) -> None:
     assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("count", [4, 8, 400])
+@pytest.mark.parametrize("compression", ["gzip", "xz"])
+def test_padding_is_no_damage(tmp_path: Path, compression: str, count: int) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(PACKERS[compression](PICKLE) + bytes(count))
+    body, facts = read(path)
+    assert (body, facts.damage) == (PICKLE, None)
+    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 OTHERS = {
     "an HDF5 file": b"\x89HDF\r\n\x1a\n" + bytes(100),
     "a PNG image": b"\x89PNG\r\n\x1a\n" + bytes(100),
