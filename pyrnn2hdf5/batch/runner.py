@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -13,8 +13,8 @@ from typing import Final
 
 from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
-from ..errors import FAILURES, SizeLimitError, TargetConflictError
-from ..files.paths import default_target, place, sha256_of, shared_targets, target_of
+from ..errors import FAILURES, SizeLimitError, SourceError, TargetConflictError
+from ..files.paths import default_target, open_regular, place, sha256_of, shared_targets, target_of
 from ..limits import Limits
 from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
@@ -26,6 +26,9 @@ from .discovery import Skipped, Unlisted, source_files, tell_by_raising, tell_no
 PROGRAM: Final = "pyrnn2hdf5.batch.worker"
 MAX_CONVERSIONS: Final = 200
 """Models that one process converts before a new one takes its place, so that its memory stays flat."""
+
+END: Final = 32
+"""Bytes of the end of a file that tell whether it may equal another."""
 
 TYPES: Final = types_of(Outcome, Conversion, SourceFacts, Verification, DataSetCheck, LabelsCheck, Behaviour)
 
@@ -156,21 +159,35 @@ class _Pool:
 
 def _first_of_equals(jobs: Sequence[Job], workers: int, limits: Limits) -> dict[Path, Path]:
     """For sources that have the content of another, the first one of these."""
-    sizes = [size_of(job.source) if os.path.isfile(job.source) else None for job in jobs]  # noqa: PTH113
-    often = {size for size, count in Counter(sizes).items() if count > 1 and size is not None}
+    alike: dict[object, list[Path]] = {}
+    for job in jobs:
+        alike.setdefault(_size_and_end(job.source), []).append(job.source)
+    candidates = [path for end, paths in alike.items() if end and len(paths) > 1 for path in paths]
 
-    def sha256(job: Job, size: int | None) -> str | None:
+    def sha256(path: Path) -> str | None:
         try:
-            return sha256_of(job.source, limits) if size in often else None
+            return sha256_of(path, limits)
         except (OSError, SizeLimitError):
             return None
 
     # Threads will do: hashing lets go of the interpreter.
     with ThreadPoolExecutor(workers) as pool:
-        hashed = list(pool.map(sha256, jobs, sizes))
+        hashed = dict(zip(candidates, pool.map(sha256, candidates), strict=True))
     first: dict[str, Path] = {}
     equals = {}
-    for job, found in zip(jobs, hashed, strict=True):
+    for job in jobs:
+        found = hashed.get(job.source)
         if found and first.setdefault(found, job.source) != job.source:
             equals[job.source] = first[found]
     return equals
+
+
+def _size_and_end(path: Path) -> tuple[int, bytes] | None:
+    """What already tells most files apart: of a packed one the end holds its checksum."""
+    try:
+        with open_regular(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - END, 0))
+            return size, file.read(END)
+    except (OSError, SourceError):
+        return None
