@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from ..files.paths import default_target, sha256_of
-from ..load import is_hdf5, is_pronn, recorded_source
+from ..load import is_hdf5, is_onnx, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn
 
 Unlisted = Callable[[OSError], object]
@@ -43,17 +43,32 @@ class Pair:
     result: Path | None
 
 
-def source_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+def source_files(folder: Path, unlisted: Unlisted = tell_by_raising, *, hdf5: bool = False) -> list[Path]:
     """The pyrnn and pronn files below a folder, in the order of their names.
 
-    They are told by content; a file with a name of theirs counts too, so that a broken one is told.
+    They are told by content; a file with a name of theirs counts too, so that a broken one is told. With `hdf5` the
+    HDF5 files too, but for those that record the SHA-256 of one of the others: they are the same model.
     """
-    return [path for path in _files(folder, unlisted) if _is_source(path)]
+    files = list(_files(folder, unlisted))
+    found = [path for path in files if _is_source(path)]
+    if not hdf5:
+        return found
+    stored = {path: made.sha256 if (made := recorded_source(path)) else None for path in files if _is_hdf5(path)}
+    known = {_sha256(path) for path in found} if stored else set()
+    return sorted([*found, *(path for path, sha256 in stored.items() if sha256 not in known)])
 
 
-def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The HDF5 files below a folder, told by content, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_hdf5(path)]
+def _sha256(path: Path) -> str:
+    """The SHA-256 of a file; nothing where it cannot be read, which is told when it is looked at."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def result_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The HDF5 files, and ONNX files of ours, below a folder, told by content, in the order of their names."""
+    return [path for path in _files(folder, unlisted) if _is_result(path)]
 
 
 def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[ImageFile]:
@@ -77,7 +92,7 @@ def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[Ima
 
 def model_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
     """The files below a folder that are models of any kind, or are named so, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_hdf5(path) or _is_source(path)]
+    return [path for path in _files(folder, unlisted) if _is_result(path) or _is_source(path)]
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -86,6 +101,10 @@ def _is_hdf5(path: Path) -> bool:
     except OSError:
         # It cannot be read, which is to be told with its name.
         return path.suffix == ".hdf5"
+
+
+def _is_result(path: Path) -> bool:
+    return _is_hdf5(path) or is_onnx(path)
 
 
 def _is_source(path: Path) -> bool:
@@ -112,7 +131,7 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
     A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
     none, as kraken writes them, belongs to the source after which it is named.
     """
-    found = hdf5_files(results, unlisted)
+    found = result_files(results, unlisted)
     recorded = {path: made.sha256 if (made := recorded_source(path)) else None for path in found}
     by_sha256: dict[str, Path] = {}
     for path, sha256 in recorded.items():
@@ -122,11 +141,7 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
     sources_of: dict[str, Path] = {}
     for source in source_files(sources, unlisted):
         named = default_target(results / source.relative_to(sources))
-        try:
-            sha256 = sha256_of(source)
-        except OSError:
-            # Told when the pair is looked at.
-            sha256 = ""
+        sha256 = _sha256(source)
         if recorded.get(named) == sha256:
             result: Path | None = named
         else:

@@ -39,11 +39,17 @@ class Job:
 
 
 def plan(
-    sources: Sequence[Path], output: Path | None, pattern: str | None = None, unlisted: Unlisted = tell_by_raising
+    sources: Sequence[Path],
+    output: Path | None,
+    pattern: str | None = None,
+    unlisted: Unlisted = tell_by_raising,
+    *,
+    to: str = "hdf5",
 ) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
-    Folders are searched for pyrnn and pronn files; `pattern` narrows these by name. With `output` the tree of
+    Folders are searched for pyrnn and pronn files, to convert `to` ONNX also for HDF5 files that are no conversion
+    of one of these; `pattern` narrows these by name. With `output` the tree of
     a folder is mirrored there; one file may get it as its name. `unlisted` is told of folders that
     cannot be searched. Raises `TargetConflictError` where two sources would get one target.
     """
@@ -54,10 +60,11 @@ def plan(
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
-            found = [(source, default_target(source.name))]
+            found = [(source, default_target(source.name, to))]
         else:
-            files = (path for path in source_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
-            found = [(path, default_target(path.relative_to(source))) for path in files]
+            files = source_files(source, unlisted, hdf5=to != "hdf5")
+            files = [path for path in files if fnmatch.fnmatchcase(path.name, pattern or "*")]
+            found = [(path, default_target(path.relative_to(source), to)) for path in files]
         for path, relative in found:
             target = named or (path.with_name(relative.name) if output is None else output / relative)
             jobs.setdefault(place(path), Job(path, target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ReaderError, TargetConflictError, TargetExistsError
+from ..errors import MissingExtraError, ReaderError, TargetConflictError, TargetExistsError
 from ..limits import Limits
 from ..records import outcome_record
 from ..text import visible
@@ -37,10 +38,20 @@ if TYPE_CHECKING:
     from ..conversion.outcome import Options, Outcome
 
 
+class Format(str, enum.Enum):
+    """What a model can be converted to."""
+
+    HDF5 = "hdf5"
+    ONNX = "onnx"
+
+
 def convert(
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn and pronn files, and folders.")
     ],
+    to: Annotated[
+        Format, typer.Option("--to", help="Format of the results; of ONNX a source may be HDF5 too.")
+    ] = Format.HDF5,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +97,7 @@ def convert(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more facts of a single model.")] = False,
 ) -> None:
-    """Convert pyrnn models to HDF5, each verified before the file gets its name.
+    """Convert pyrnn models to HDF5 or ONNX, each verified before the file gets its name.
 
     Results lie beside their sources, or mirror their folders below --output; kraken 0.3 to 0.6
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
@@ -98,9 +109,18 @@ def convert(
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
+    if to is not Format.HDF5 and (float64 or compress):
+        raise typer.BadParameter("expected hdf5 with --float64 or --compress", param_hint="--to")
+    if to is Format.ONNX and not no_verify:
+        from ..onnx_graph.execution import require
+
+        try:
+            require()
+        except MissingExtraError as error:
+            fail(str(error))
     alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
     limits = Limits(max_size, max_memory, max_seconds)
-    options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
+    options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed, to.value)
     if alone and not (report or dry_run):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
@@ -151,7 +171,7 @@ def _convert_many(
 
     unlisted: list[OSError] = []
     try:
-        jobs = plan(sources, output, pattern, unlisted.append)
+        jobs = plan(sources, output, pattern, unlisted.append, to=options.to)
     except TargetConflictError as error:
         fail(visible(error))
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))

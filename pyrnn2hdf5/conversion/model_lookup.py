@@ -20,7 +20,7 @@ from ..errors import InvalidModelError, Pyrnn2Hdf5Error
 from ..files.paths import default_target, sha256_of
 from ..hdf5.layout import KIND, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import is_hdf5, load_file, load_hdf5
+from ..load import is_hdf5, is_onnx, load_file, load_hdf5
 from ..model.model import Model
 from ..text import describe_error
 from .converter import convert
@@ -94,7 +94,7 @@ def find_model(
     """Find and load the model that `name` means.
 
     That is the file at the path given, in the model directory, or in `/usr/local/share/ocropus`, the
-    first there is. HDF5 is loaded as it is. With `autoconvert` the stored conversion of a pyrnn
+    first there is. HDF5 and ONNX are loaded as they are. With `autoconvert` the stored conversion of a pyrnn
     stands in for it, made and verified first where there is none; a bare name whose pyrnn is nowhere
     any more means its stored conversion. A conversion that cannot be stored is a warning.
 
@@ -112,7 +112,7 @@ def find_model(
         found = _by_name(folder, name.name, limits) if folder and autoconvert and str(name) == name.name else None
         # Where nothing is found the path as it was given says why: a folder, a pipe, nothing.
         return found or Found(load_file(name, limits=limits), name)
-    if is_hdf5(path) or not autoconvert:
+    if is_hdf5(path) or is_onnx(path) or not autoconvert:
         return Found(load_file(path, limits=limits), path)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))

@@ -34,6 +34,9 @@ STEPS: Final = 16
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
+PAD: Final = 16
+"""Steps of silence at both ends of a line, as ocropy pads."""
+
 Float64 = NDArray[np.float64]
 
 

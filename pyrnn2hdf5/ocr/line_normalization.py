@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError, missing_extra
-from ..model.lstm import Float64
+from ..model.lstm import PAD, Float64
 from ..model.model import LineNormalizer
 from .images import MAX_PIXELS, read_frames
-
-PAD: Final = 16
-"""Steps of silence before and after a line, as in ocropy."""
 
 MAX_HEIGHT: Final = 1000
 """Most rows of a line image: more are a page."""

@@ -10,10 +10,10 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError
-from ..model.lstm import THRESHOLD, class_probabilities, decode_classes, hidden_batch
+from ..model.lstm import PAD, THRESHOLD, class_probabilities, decode_classes, hidden_batch
 from ..model.model import Codec, Model
 from ..text import shorten
-from .line_normalization import PAD, Image, PreparedLine, read_line
+from .line_normalization import Image, PreparedLine, read_line
 
 WINDOW: Final = 256
 """Lines held at once, to be sorted by length."""

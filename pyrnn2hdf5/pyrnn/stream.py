@@ -52,6 +52,8 @@ RELATIVES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
         re.compile(b"|".join(b"\n%c\\w{%d}[\x12P]" % (length, length) for length in range(1, 32))),
         "a clstm network: another architecture, without peepholes",
     ),
+    # Of ONNX's ModelProto: ir_version, then producer_name.
+    (re.compile(rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]"), "an ONNX model"),
     # Of Core ML's Model: specificationVersion, then description.
     (re.compile(rb"\x08[\x01-\x7f]\x12"), "a Core ML model, as kraken 1.0 and later write them"),
     (re.compile(rb'.{5}\0\0\0\{"', re.DOTALL), "a safetensors file, as kraken of today writes them"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import NDArray
 
-from ..model.lstm import Float64, Network, class_probabilities, hidden_batch
+from ..model.lstm import PAD, Float64, Network, class_probabilities, hidden_batch
 from ..model.model import Model, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 
@@ -76,12 +77,65 @@ def compare_behaviour(
     inputs = [*built_in_lines(source.Ni), *(line.xs for line in lines)]
     networks = [a, b] if tolerance is not None else [a, b, perturbed(a)]
     hidden = hidden_batch(networks, inputs)
-    largest = explained = 0.0
+    # Line by line: the probabilities of all lines at once would take many times a model's memory.
+    outputs = (
+        [class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True)]
+        for per_network in zip(*hidden, strict=True)
+    )
+    difference = compare_outputs(outputs, source, result, tolerance)
+    texts = difference.texts
+    error_rates = None
+    known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
+    if known and texts[0]:
+        truth = [text for _, text in known]
+        left, right = ([read[i] for i, _ in known] for read in texts)
+        error_rates = error_rate(left, truth), error_rate(right, truth)
+    return Behaviour(
+        lines=len(inputs),
+        steps=sum(map(len, inputs)),
+        largest_difference=difference.largest,
+        tolerance=difference.tolerance,
+        other_best_class=difference.other_best_class,
+        texts_equal=difference.texts_equal,
+        varying=varying(hidden[0]),
+        error_rates=error_rates,
+    )
+
+
+def varying(hidden: Sequence[Float64]) -> float:
+    """The share of hidden units that move over any of the lines, given as (T, 2 * Ns) each."""
+    return float(np.mean(np.any([np.ptp(h, axis=0) > VARIES for h in hidden], axis=0)))
+
+
+class Difference(NamedTuple):
+    """Between class probabilities of two models: as in `Behaviour`, and the texts of both where both have a codec."""
+
+    largest: float
+    tolerance: float
+    other_best_class: int
+    texts: tuple[list[str], list[str]]
+
+    @property
+    def texts_equal(self) -> bool | None:
+        """None where there are none."""
+        return self.texts[0] == self.texts[1] if self.texts[0] else None
+
+
+def compare_outputs(
+    outputs: Iterable[Sequence[NDArray[Any]]],
+    source: Model,
+    result: Model,
+    tolerance: float | None,
+    explained: float = 0.0,
+) -> Difference:
+    """Compare class probabilities (T, No): of each line those of the source, of the result, and of `perturbed`.
+
+    The latter may be absent where a tolerance is given. `explained` is the least that rounding explains.
+    """
+    largest = 0.0
     other_best_class = 0
     texts: tuple[list[str], list[str]] = ([], [])
-    # Line by line: the probabilities of all lines at once would take many times a model's memory.
-    for per_network in zip(*hidden, strict=True):
-        x, y, *moved = (class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True))
+    for x, y, *moved in outputs:
         largest = max(largest, _largest_difference(x, y))
         # What rounding turns into NaN explains nothing.
         explained = max([explained, *(d for z in moved if math.isfinite(d := _largest_difference(x, z)))])
@@ -89,26 +143,12 @@ def compare_behaviour(
         if source.codec and result.codec:
             texts[0].append(source.decode(x))
             texts[1].append(result.decode(y))
-    error_rates = None
-    known = [(i, line.truth) for i, line in enumerate(lines, len(inputs) - len(lines)) if line.truth is not None]
-    if known and texts[0]:
-        truth = [text for _, text in known]
-        left, right = ([read[i] for i, _ in known] for read in texts)
-        error_rates = error_rate(left, truth), error_rate(right, truth)
-    varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
-    return Behaviour(
-        lines=len(inputs),
-        steps=sum(map(len, inputs)),
-        largest_difference=largest,
-        tolerance=max(explained * MARGIN, FLOOR) if tolerance is None else tolerance,
-        other_best_class=other_best_class,
-        texts_equal=texts[0] == texts[1] if source.codec and result.codec else None,
-        varying=float(np.mean(np.any(varying, axis=0))),
-        error_rates=error_rates,
+    return Difference(
+        largest, max(explained * MARGIN, FLOOR) if tolerance is None else tolerance, other_best_class, texts
     )
 
 
-def _largest_difference(left: Float64, right: Float64) -> float:
+def _largest_difference(left: NDArray[Any], right: NDArray[Any]) -> float:
     """Infinite where only one side is a number: weights near the limits of float64 overflow."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(left - right)
@@ -132,9 +172,6 @@ LINES: Final = 3
 GLYPHS: Final = 4
 MAX_PEN: Final = 12
 """Widest stroke in steps, so that lines of the tallest networks stay short."""
-
-PAD: Final = 16
-"""Steps of silence at both ends of a line, as ocropy pads."""
 
 
 def built_in_lines(Ni: int) -> list[Float64]:

@@ -4,14 +4,15 @@ Three layers, from the sharpest to the one a user cares about:
 
 - stored: every data set equals the source's, cast to the coarser of both types, bit for bit;
 - labels: codec, line normalizer and training record are equal where both sides have them;
-- behaviour: both networks run over the same lines and give the same class probabilities.
+- behaviour: both networks run over the same lines and give the same class probabilities;
+- onnxruntime: of an ONNX file, onnxruntime gives what our own pass through its network gives.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 from ..errors import Pyrnn2Hdf5Error
 from ..hdf5.layout import LAYOUT, DataSet, Stored
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import load_stored
+from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..model.shapes import place
 from ..ocr.images import read_image, read_truth
 from ..ocr.line_normalization import normalize_line, prepare_line
+from ..onnx_graph import execution
 from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
+from .onnx_behaviour import compare_runs
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,15 @@ class LabelsCheck:
 
 @dataclass(frozen=True, repr=False)
 class Verification:
-    """Facts only; `problems` says in words what differs, and is empty for equal models."""
+    """Facts only; `problems` says in words what differs, and is empty for equal models.
+
+    `onnxruntime` is None unless the result is an ONNX file.
+    """
 
     stored: tuple[DataSetCheck, ...]
     labels: LabelsCheck
     behaviour: Behaviour | None
+    onnxruntime: Behaviour | None = None
 
     def __repr__(self) -> str:
         problems = self.problems
@@ -83,6 +90,10 @@ class Verification:
         said += [f"labels: {problem}" for problem in self.labels.problems]
         if self.behaviour and self.behaviour.problem:
             said.append(f"behaviour: {self.behaviour.problem}")
+        if self.onnxruntime and self.onnxruntime.problem:
+            said.append(f"onnxruntime: {self.onnxruntime.problem}")
+        elif self.onnxruntime and self.onnxruntime.texts_equal is False:
+            said.append("onnxruntime: expected the texts of our own pass, got others")
         return tuple(said)
 
     @property
@@ -99,7 +110,7 @@ def verify(
     tolerance: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
-    """Compare two model files, pyrnn, pronn or HDF5 on either side.
+    """Compare two model files, pyrnn, pronn, HDF5 or ONNX of ours on either side.
 
     Parameters
     ----------
@@ -126,13 +137,19 @@ def verify(
     OSError, Pyrnn2Hdf5Error
         Where a model or an image cannot be read. The `path` of a `Pyrnn2Hdf5Error` says which.
     MissingExtraError
-        Where there are images and the extra `[ocr]` is not installed.
+        Where there are images and the extra `[ocr]` is not installed, or the result is an ONNX file and the extra
+        `[onnx]` is not.
     """
+    runs = is_onnx(result)
+    if runs:
+        execution.require()
     expected, source_model = _load(source, limits)
     got, result_model = _load(result, limits)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
     lines = [_line(image, normalizer, source_model.Ni) for image in images]
-    return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+    verification = compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+    # The file is that of its model, to the byte.
+    return replace(verification, onnxruntime=compare_runs(result_model, lines, tolerance)) if runs else verification
 
 
 def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:

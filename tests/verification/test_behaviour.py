@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.lstm import hidden_batch
+from pyrnn2hdf5.model.lstm import PAD, hidden_batch
 from pyrnn2hdf5.model.model import arrays_of, network_of
-from pyrnn2hdf5.verification.behaviour import PAD, built_in_lines, compare_behaviour
+from pyrnn2hdf5.verification.behaviour import built_in_lines, compare_behaviour
 
 from ..conftest import MODELS
 

@@ -1,0 +1,56 @@
+"""What onnxruntime makes of the ONNX file of a model, against our own pass through the network in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.lstm import class_probabilities, hidden_batch
+from ..model.model import Model
+from ..onnx_graph.execution import open_session, run
+from ..onnx_graph.model_file import to_bytes
+from .behaviour import FLOAT32_ROUNDING, Behaviour, Line, built_in_lines, compare_outputs, perturbed, varying
+
+BATCH: Final = 16
+"""Lines of a batch."""
+
+
+def compare_runs(model: Model, lines: Sequence[Line] = (), tolerance: float | None = None) -> Behaviour:
+    """Run the ONNX file of a model over the built-in lines and more, and compare with `Model.forward`.
+
+    Each line, and a single step of its middle, is run alone and in a batch, with noise behind those that end early.
+    The model is one that was read from such a file: its weights are rounded to float32 already, and the tolerance
+    is what as much again explains, in the weights and in a probability itself.
+
+    Raises `VerificationError` where onnxruntime does not run the file.
+    """
+    session = open_session(to_bytes(model))
+    networks = [model.network] if tolerance is not None else [model.network, perturbed(model.network)]
+    # What both sides take is the same to the bit.
+    inputs = [np.asarray(xs, np.float32) for xs in (*built_in_lines(model.Ni), *(line.xs for line in lines))]
+    steps = [xs[len(xs) // 2 :][:1] for xs in inputs]
+    hidden = [hidden_batch(networks, some) for some in (inputs, steps)]
+
+    def outputs() -> Iterator[Sequence[NDArray[Any]]]:
+        for some, per_network in zip((inputs, steps), hidden, strict=True):
+            of_lines = list(zip(*per_network, strict=True))
+            for start in range(0, len(some), BATCH):
+                batch = some[start : start + BATCH]
+                for xs, padded, hs in zip(batch, run(session, batch), of_lines[start:], strict=False):
+                    ours, *moved = (class_probabilities(network, h) for network, h in zip(networks, hs, strict=True))
+                    yield ours, padded, *moved
+                    yield ours, *run(session, [xs]), *moved
+
+    difference = compare_outputs(outputs(), model, model, tolerance, FLOAT32_ROUNDING)
+    return Behaviour(
+        lines=len(inputs),
+        steps=sum(map(len, inputs)),
+        largest_difference=difference.largest,
+        tolerance=difference.tolerance,
+        other_best_class=difference.other_best_class,
+        texts_equal=difference.texts_equal,
+        varying=varying(hidden[0][0]),
+    )
