@@ -73,13 +73,16 @@ def to_weights(network: Network) -> dict[str, Float32]:
 def to_network(weights: Mapping[str, Float32], Ni: int, Ns: int, No: int) -> Network:
     """The network of the weights in a graph, in float64; the inverse of `to_weights`."""
     arrays: dict[str, Float64] = {}
+    # A signalling NaN is told where the model is checked.
+    with np.errstate(invalid="ignore"):
+        wide = {name: values.astype(np.float64) for name, values in weights.items()}
     for direction in DIRECTIONS:
-        bias = weights[f"{direction}.B"].reshape(2, 4 * Ns, 1)[0]
-        gates = np.concatenate((bias, weights[f"{direction}.W"][0], weights[f"{direction}.R"][0]), axis=1)
-        for names, values in ((GATES, gates), (PEEPHOLES, weights[f"{direction}.P"][0])):
-            parts = np.split(values.astype(np.float64), len(names))
-            arrays.update({f"{direction}.{name}": part for name, part in zip(names, parts, strict=True)})
-    arrays["W2"] = np.concatenate((weights["softmax.w"][:, None], weights["softmax.W"].T), axis=1).astype(np.float64)
+        bias = wide[f"{direction}.B"].reshape(2, 4 * Ns, 1)[0]
+        gates = np.concatenate((bias, wide[f"{direction}.W"][0], wide[f"{direction}.R"][0]), axis=1)
+        for names, values in ((GATES, gates), (PEEPHOLES, wide[f"{direction}.P"][0])):
+            parts = zip(names, np.split(values, len(names)), strict=True)
+            arrays.update({f"{direction}.{name}": part for name, part in parts})
+    arrays["W2"] = np.concatenate((wide["softmax.w"][:, None], wide["softmax.W"].T), axis=1)
     return network_of(arrays, Ni, Ns, No)
 
 
