@@ -159,7 +159,7 @@ def test_the_reader_reads(kind: str, tmp_path: Path) -> None:
     model = pyrnn2hdf5.load_any(tmp_path / "x")
     for path in sorted(LINES.glob("*.line.npy"))[:3]:
         xs = prepared(np.load(path))
-        text = names["recognize"](tmp_path / "x", xs)
+        text = names["recognize"](str(tmp_path / "x"), xs)
         assert text == model.decode(model.forward(xs))
         assert text
 
@@ -173,4 +173,4 @@ def test_the_reader_takes_the_last_of_equal_probabilities(kind: str, tmp_path: P
     save = pyrnn2hdf5.save_hdf5 if kind == "hdf5" else pyrnn2hdf5.save_onnx
     save(model, tmp_path / "x")
     xs = np.ones((3, 4))
-    assert reader(kind)["recognize"](tmp_path / "x", xs) == model.decode(model.forward(xs)) == "\u00e4"
+    assert reader(kind)["recognize"](str(tmp_path / "x"), xs) == model.decode(model.forward(xs)) == "\u00e4"

@@ -43,6 +43,7 @@ def same(left: Model, right: Model) -> bool:
     )
 
 
+@settings(max_examples=50)
 @given(models())
 def test_what_is_written_is_read_and_always_the_same(model: Model) -> None:
     written = to_bytes(model)

@@ -21,7 +21,8 @@ from ..conversion.test_real_models import CONVERTED, LINEAGES
 
 pytestmark = pytest.mark.real
 REAL = SHARED / "real"
-MODELS = sorted(path.name for path in REAL.glob("*.*") if path.suffix in (".gz", ".hdf5", ".pronn"))
+# Of one network that is there twice as a pyrnn, one.
+MODELS = sorted({path.name for path in REAL.glob("*.*")} - {"README.md", "en-default-buffers.pyrnn.gz"})
 
 
 def check(path: Path, lines: list[NDArray[Any]]) -> None:
