@@ -1,6 +1,7 @@
 """Run by `make bench`: figures of our library inside one process, the best of several rounds.
 
 figures.py one|batch MODEL LINE...    steps a second of the forward pass, lines one by one or all in one batch
+figures.py onnx-one|onnx-batch MODEL LINE...  the same by onnxruntime, on one thread too
 figures.py load MODEL.hdf5            seconds to load a converted model
 """
 
@@ -20,6 +21,8 @@ import numpy as np  # noqa: E402
 from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
 from pyrnn2hdf5.model.lstm import forward_batch  # noqa: E402
 from pyrnn2hdf5.ocr.line_normalization import prepare_line  # noqa: E402
+from pyrnn2hdf5.onnx_graph.execution import open_session, run  # noqa: E402
+from pyrnn2hdf5.onnx_graph.model_file import to_bytes  # noqa: E402
 
 
 def best(work: Callable[[], object], rounds: int) -> float:
@@ -32,11 +35,14 @@ def best(work: Callable[[], object], rounds: int) -> float:
 
 
 def steps(how: str, model: str, paths: list[str]) -> float:
-    network = load_file(model).network
+    read = load_file(model)
     arrays = [np.load(path) for path in paths]
     lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
-    batches = [lines] if how == "batch" else [[line] for line in lines]
-    return sum(map(len, lines)) / best(lambda: [forward_batch([network], batch) for batch in batches], 3)
+    batches = [lines] if how.endswith("batch") else [[line] for line in lines]
+    if how.startswith("onnx"):
+        session = open_session(to_bytes(read))
+        return sum(map(len, lines)) / best(lambda: [run(session, batch) for batch in batches], 3)
+    return sum(map(len, lines)) / best(lambda: [forward_batch([read.network], batch) for batch in batches], 3)
 
 
 def main() -> None:
