@@ -28,6 +28,9 @@ Read = TypeVar("Read")
 
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
+LOOK: Final = replace(DEFAULT_LIMITS, seconds=2.0)
+"""What looking for a record may take: it is read in milliseconds, and a folder may hold many files."""
+
 MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
 
@@ -109,15 +112,23 @@ def read_source_model(
     return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum, reader=reader, meanwhile=meanwhile)
 
 
-def check_source(path: str | os.PathLike[str], *, hdf5: bool = False) -> None:
+def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, hdf5: bool = False) -> None:
     """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted.
 
     `hdf5` says whether an HDF5 file can be.
     """
-    if not (is_pronn(path) or (hdf5 and is_hdf5(path))):
+    if is_hdf5(path):
+        if hdf5:
+            return
+        try:
+            read_stored(path, limits=limits)
+        except Hdf5LayoutError as error:
+            raise SourceError(f"expected a pickle, got an HDF5 file: {error}") from error
+        raise SourceError("expected a pickle, got an HDF5 file: this model is converted already")
+    if not is_pronn(path):
         from .pyrnn.stream import open_source
 
-        with open_source(path):
+        with open_source(path, limits=limits):
             pass
 
 
@@ -161,9 +172,9 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
 
 
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
-    """Which source an HDF5 or ONNX file records; None also where that cannot be told."""
+    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `LOOK`."""
     try:
-        return read_onnx(path)[0].source if is_onnx(path) else read_source(path)
+        return read_onnx(path, limits=LOOK)[0].source if is_onnx(path) else read_source(path, limits=LOOK)
     except (Pyrnn2Hdf5Error, OSError):
         return None
 

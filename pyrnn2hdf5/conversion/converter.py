@@ -21,7 +21,8 @@ from ..errors import (
     SourceError,
     TargetExistsError,
 )
-from ..files.paths import default_target, sha256_of, usable_path
+from ..files.atomic import make_folder_of, refuse_other_than_file
+from ..files.paths import sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import check_source, read_source_model, read_stored
@@ -53,8 +54,8 @@ def convert(
     source
         A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file; for ONNX also an HDF5 file.
     target
-        A file or a folder; by default `default_target(source, to)`. One that already holds this very conversion
-        is left alone.
+        A file, or a folder, which need not be there where the target ends in a separator; by default
+        `default_target(source, to)`. One that already holds this very conversion is left alone.
     force
         Replace a target that is anything else.
     verify
@@ -123,8 +124,7 @@ def convert_source(
 
     stored = store(model, float64=options.float64, compress=options.compress) if options.to == "hdf5" else None
     content, check = hdf5_file(model, stored) if stored else onnx_file(model)
-    if exact:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(path)
     verification = write(
         content, path, check if options.verify else None, force=options.force, keep_failed=options.keep_failed
     )
@@ -133,11 +133,17 @@ def convert_source(
 
 
 def attempt(
-    source: Path, target: Path | None, options: Options, reader: Reader | None = None, *, exact: bool = False
+    source: Path,
+    target: str | os.PathLike[str] | None,
+    options: Options,
+    reader: Reader | None = None,
+    *,
+    exact: bool = False,
 ) -> Outcome:
-    """Convert a source, and tell what became of it whatever that is; folders for an `exact` target are made."""
+    """Convert a source, and tell what became of it whatever that is."""
     start = time.perf_counter()
-    outcome = Outcome(source, target or default_target(source, options.to), source_size=size_of(source))
+    named = Path(target) if target and exact else target_of(source, target, options.to)
+    outcome = Outcome(source, named, source_size=size_of(source))
     try:
         conversion = convert_source(source, target, options, reader, exact=exact)
         outcome = replace(outcome, target=conversion.target, conversion=conversion)
@@ -171,23 +177,24 @@ def _look(
     if options.to == "onnx" and options.verify:
         require()
     # What is no model at all is told before anything is said about a target.
-    check_source(source, hdf5=options.to != "hdf5")
-    named = default_target(source, options.to)
-    path = named if target is None else usable_path(target)
-    if target is not None and not exact and path.is_dir():
-        path = path / named.name
+    check_source(source, limits=options.limits, hdf5=options.to != "hdf5")
+    path = usable_path(target) if target and exact else target_of(source, target, options.to)
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
-    if path.exists() and not path.is_file():
-        raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
+    refuse_other_than_file(path)
     if path.exists() and path.samefile(source):
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
         return source, path, None
     stored, model = _read_target(path, options)
-    if model is None or model.source is None or model.source.sha256 != sha256_of(source):
+    if model is None or model.source is None or model.source.sha256 != sha256_of(source, options.limits):
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
-    if stored and (stored.compressed, stored.float64) != (options.compress, options.float64):
+    made_otherwise = stored is not None and (stored.compressed, stored.float64) != (options.compress, options.float64)
+    if options.limits.label_encoding and not made_otherwise:
+        # No result records by which encoding its labels were read.
+        again, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
+        made_otherwise = again.codec != model.codec
+    if made_otherwise:
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
     return source, path, _conversion("up to date", source, path, stored, model)
 

@@ -13,7 +13,8 @@ from ..files.atomic import new_file
 from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_bytes
 from ..hdf5.layout import Stored, restore, store
-from ..load import read_by_library
+from ..hdf5.plain_reader import NotPlainError
+from ..load import read_by_library, read_plain
 from ..model.model import Model
 from ..onnx_graph import execution, model_file
 from ..verification.comparison import Verification, compare
@@ -123,7 +124,7 @@ def write(
         try:
             return check(temporary) if check else None
         except VerificationError as error:
-            kept = _keep(content, path.name, keep_failed) if keep_failed else "nothing was kept"
+            kept = _keep(temporary.read_bytes(), path.name, keep_failed) if keep_failed else "nothing was kept"
             raise VerificationError(f"{error} ({kept})", remedy=None if keep_failed else "keep_failed") from error
 
 
@@ -133,7 +134,11 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     Raises `VerificationError` where anything differs.
     """
     try:
-        again = read_by_library(path)  # in this process: these bytes are our own
+        try:
+            # Not by the library that wrote it: two that err alike are few.
+            again = read_plain(path)
+        except NotPlainError:
+            again = read_by_library(path)  # in this process: these bytes are our own
         verification = compare(stored, again, model, restore(again))
     except (Hdf5LayoutError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from ..errors import InvalidModelError, SourceError
+from ..errors import SourceError
 from ..limits import MAX_METADATA
 from ..model.lstm import PAD, THRESHOLD
 from ..model.model import Codec, LineNormalizer, Model, Parameter, Source
@@ -26,10 +26,7 @@ MAX_DIGITS: Final = 20
 
 
 def to_metadata(model: Model) -> dict[str, str]:
-    """The entries of a model, in the order in which they stand in the file.
-
-    Raises `InvalidModelError` where one is longer than is read again.
-    """
+    """The entries of a model, in the order in which they stand in the file."""
     entries = {
         "format_version": json.dumps(FORMAT_VERSION),
         "labels": json.dumps(model.codec.labels) if model.codec else None,
@@ -41,11 +38,7 @@ def to_metadata(model: Model) -> dict[str, str]:
         "source_name": json.dumps(model.source.name) if model.source else None,
         "source_sha256": json.dumps(model.source.sha256) if model.source else None,
     }
-    written = {name: text for name, text in entries.items() if text is not None}
-    for name, text in written.items():
-        if len(text) > MAX_METADATA:
-            raise InvalidModelError(f"{name}: expected at most {MAX_METADATA} bytes as JSON, got {len(text)}")
-    return written
+    return {name: text for name, text in entries.items() if text is not None}
 
 
 def from_metadata(entries: Mapping[str, bytes]) -> dict[str, Any]:

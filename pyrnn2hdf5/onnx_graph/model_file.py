@@ -63,7 +63,7 @@ MODEL: Final = {
 def to_bytes(model: Model) -> bytes:
     """The ONNX file of a model: always the same bytes.
 
-    Raises `InvalidModelError` where a weight overflows float32, or the labels are too many.
+    Raises `InvalidModelError` where a weight overflows float32.
     """
     operator_set = write_field(1, "") + write_field(2, OPERATOR_SET)
     parts = [MAGIC, write_field(7, graph(model.network)), write_field(8, operator_set)]

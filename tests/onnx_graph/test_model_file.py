@@ -19,6 +19,7 @@ from onnx import helper
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
+from pyrnn2hdf5.limits import MAX_LABEL, MAX_LABEL_TEXT
 from pyrnn2hdf5.model.lstm import PAD, THRESHOLD
 from pyrnn2hdf5.model.model import Model, arrays_of, network_of
 from pyrnn2hdf5.onnx_graph.metadata import to_metadata
@@ -238,7 +239,9 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
         read_onnx(path)
 
 
-def test_labels_that_would_not_be_read_again_are_not_written() -> None:
-    model = small(["é" * 256] * 3000, No=3000)
-    with pytest.raises(InvalidModelError, match="labels: expected at most 4194304 bytes as JSON, got"):
-        to_bytes(model)
+def test_as_many_labels_as_a_model_may_have_are_read_again() -> None:
+    # Each takes twelve bytes as JSON.
+    labels = ["\U0001f600" * (MAX_LABEL_TEXT // MAX_LABEL // 4)] * (4 * MAX_LABEL)
+    model = small(labels, No=len(labels))
+    assert sum(map(len, labels)) == MAX_LABEL_TEXT
+    assert to_model(to_bytes(model)).codec == model.codec
