@@ -121,3 +121,33 @@ MAX_TEXT: Final = 4000
 
 MAX_MESSAGE: Final = 400
 """Most characters of an error that the process that reads hands back; what it quotes may be a stranger's."""
+
+MAX_PIXELS: Final = 2**23
+"""Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""
+
+MAX_HEIGHT: Final = 1000
+"""Most rows of a line image: more are a page."""
+
+MAX_STEPS: Final = 2**16
+"""Most columns of a dewarped line; real ones have some 1000."""
+
+MAX_CELLS: Final = 2**24
+"""Most numbers held for the lines that are read together, `4 * Ni + 2 * Ns` a column: 64 MB of float32. A real line has
+0.4 million with a usual model, 2.5 million with the largest."""
+
+MAX_WORK: Final = 15 * 10**9
+"""Most columns of a dewarped line times weights of the network, a class counted as `CLASS_WORK` more: some 3 s."""
+
+CLASS_WORK: Final = 20
+"""What the softmax of one class costs, in weights."""
+
+LINE_MEMORY: Final = 256 * 2**20
+LINE_SECONDS: Final = 5.0
+LINE_LIMITS: Final = Limits(memory=LINE_MEMORY, seconds=LINE_SECONDS)
+"""What decoding, measuring and dewarping one line image may take."""
+
+MAX_TRUTH: Final = 2**16
+"""Most bytes of the text beside a line image, and most characters of a text that is compared."""
+
+MAX_COMPARED: Final = 2**24
+"""Most characters of a text times characters of its truth, compared: 64 MB. Lines have some 100 each."""

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.ocr.images import decode_image
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from .pickles import Dialect, dump
@@ -55,6 +56,12 @@ def load(tmp_path: Path) -> Load:
         return load_pyrnn(path)
 
     return load_value
+
+
+def grey_image(path: Path) -> NDArray[np.float64]:
+    """A line image of ours as grey values (h, w) in 0..1."""
+    with path.open("rb") as file:
+        return decode_image(file)[0]
 
 
 def prepared(line: NDArray[Any], pad: int = 16) -> NDArray[Any]:

@@ -19,7 +19,7 @@ TABLE = re.findall(r"^\| `(\w+)` \| ", (ROOT / "CONTRIBUTING.md").read_text("utf
 
 DOORS = {
     "h5py": {"hdf5.h5py_io"},
-    "scipy": {"ocr.line_normalization"},
+    "scipy": set(),
     "PIL": {"ocr.images", "kraken7.recognizer"},
     "onnx": {"onnx_graph.execution"},
     "onnxruntime": {"onnx_graph.execution"},

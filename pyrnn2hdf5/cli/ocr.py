@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import FAILURES, InvalidModelError, TargetConflictError, missing_extra
+from ..errors import FAILURES, Pyrnn2Hdf5Error, TargetConflictError, missing_extra
 from ..records import evaluation_record, failure_record, recognition_record
 from ..text import visible
 from .common import (
@@ -30,7 +33,8 @@ from .common import (
     tell,
     tell_unlisted,
 )
-from .text_output import evaluation_lines, text_line
+from .progress import progress
+from .text_output import evaluation_lines, format_count, text_line
 
 if TYPE_CHECKING:
     from ..batch.discovery import ImageFile
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from ..errors import Failure
     from ..limits import Limits
     from ..model.model import Model
+    from ..ocr.evaluation import Comparison
     from ..ocr.recognition import Recognition
 
 
@@ -86,6 +91,10 @@ def ocr(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Compare with the .gt.txt beside each image: character error rate.")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes that prepare lines, beside this one (1)."),
+    ] = 1,
     model_dir: ModelDir = None,
     autoconversion: Annotated[
         bool,
@@ -107,6 +116,7 @@ def ocr(
     Prints a line an image: its path, a tab, its text; the text alone for a single image. A pyrnn
     model is converted on first use, verified, and kept in the model directory that kraken uses.
     """
+    from ..conversion.outcome import Outcome
     from ..ocr.recognition import recognize_each
 
     if not (model and all(images)):
@@ -115,7 +125,9 @@ def ocr(
         raise typer.BadParameter("expected a folder", param_hint="--output")
     if suffix is not None and (not suffix or Path(suffix).name != suffix):
         raise typer.BadParameter("expected something to add to a file name", param_hint="--suffix")
-    _need_extra(("PIL", "Pillow"), *(() if no_normalize_line else (("scipy", "SciPy"),)))
+    # Told before a model is converted for nothing.
+    if importlib.util.find_spec("PIL") is None:
+        fail(str(missing_extra("Pillow")))
     found, failed = _find(images)
     paths = [image.path for image in found]
     targets = _targets(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
@@ -132,25 +144,30 @@ def ocr(
 
     alone = len(images) == 1 and paths == [Path(images[0])]
     silent = quiet or any(targets)
-    show = _show_json if as_json else (lambda *_: None) if silent else _show_text if alone else _show_line
-    compared: list[tuple[Path, str, str]] | None = [] if evaluate else None
-    results = recognize_each(used.model, paths, pad=pad, threshold=threshold, normalize=not no_normalize_line)
+    compared: list[tuple[Path, Comparison]] | None = [] if evaluate else None
+    read, start = 0, time.perf_counter()
+    results = recognize_each(
+        used.model, paths, pad=pad, threshold=threshold, normalize=not no_normalize_line, jobs=min(jobs, len(paths))
+    )
     try:
-        for path, target, result in zip(paths, targets, results, strict=True):
-            failed |= not _take(path, target, result, compared, show)
-    except InvalidModelError as error:
-        fail(f"{visible(model)}: {visible(error)}")
+        with contextlib.closing(results), progress(len(paths), hidden=alone or as_json or quiet) as (advance, say):
+            show = _show_json if as_json else partial(_show, say, silent=silent, alone=alone)
+            for path, target, result in zip(paths, targets, results, strict=True):
+                good = _take(path, target, result, compared, show)
+                read += good
+                # The bar counts images as it does models.
+                error = result if isinstance(result, FAILURES) else None
+                advance(Outcome(path, target or path, error=error))
+    except (Pyrnn2Hdf5Error, MemoryError) as error:
+        # Of the model, or of the place where all this runs: the error of an image is its result.
+        fail(f"{visible(model)}: {explain(error, model)}")
+    failed |= read < len(paths)
+    if paths and not (alone or as_json or quiet):
+        typer.echo(_closing(read, len(paths), time.perf_counter() - start), err=True)
     if compared is not None:
         _evaluate(compared, as_json=as_json)
     if failed:
         raise typer.Exit(Exit.FAILED)
-
-
-def _need_extra(*packages: tuple[str, str]) -> None:
-    # Told before a model is converted for nothing.
-    for module, package in packages:
-        if importlib.util.find_spec(module) is None:
-            fail(str(missing_extra(package)))
 
 
 def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
@@ -227,10 +244,11 @@ def _take(
     path: Path,
     target: Path | None,
     result: Recognition | Failure,
-    compared: list[tuple[Path, str, str]] | None,
+    compared: list[tuple[Path, Comparison]] | None,
     show: Callable[[Path, Recognition], None],
 ) -> bool:
     """Keep and show what was read in one image, or tell why nothing was; returns whether all went well."""
+    from ..ocr.evaluation import compare_texts
     from ..ocr.images import read_truth
 
     if isinstance(result, FAILURES):
@@ -248,11 +266,11 @@ def _take(
     try:
         # A broken truth is no reason to lose the text.
         truth = read_truth(path)
+        if truth is not None:
+            compared.append((path, compare_texts(result.text, truth)))
     except FAILURES as error:
         tell(path, error)
         return False
-    if truth is not None:
-        compared.append((path, result.text, truth))
     return True
 
 
@@ -277,21 +295,24 @@ def _show_json(path: Path, result: Recognition) -> None:
     print_json(recognition_record(path, result))
 
 
-def _show_line(path: Path, result: Recognition) -> None:
-    typer.echo(f"{visible(path)}\t{text_line(result.text)}")
+def _show(say: Callable[[str], None], path: Path, result: Recognition, *, silent: bool, alone: bool) -> None:
+    if not silent:
+        text = text_line(result.text)
+        say(text if alone else f"{visible(path)}\t{text}")
 
 
-def _show_text(_: Path, result: Recognition) -> None:
-    typer.echo(text_line(result.text))
+def _closing(read: int, total: int, seconds: float) -> str:
+    failed = f", {total - read} failed" if read < total else ""
+    return f"{format_count(read, 'line')} read{failed}, {seconds:.1f} s"
 
 
-def _evaluate(compared: list[tuple[Path, str, str]], *, as_json: bool) -> None:
-    from ..ocr.evaluation import evaluate
+def _evaluate(compared: list[tuple[Path, Comparison]], *, as_json: bool) -> None:
+    from ..ocr.evaluation import summed
 
     if not compared:
         fail("expected NAME.gt.txt beside the images, found none")
-    images, read, truth = zip(*compared, strict=True)
-    evaluation = evaluate(read, truth)
+    images, comparisons = zip(*compared, strict=True)
+    evaluation = summed(comparisons)
     if as_json:
         print_json(evaluation_record(evaluation, images))
     else:

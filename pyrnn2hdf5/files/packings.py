@@ -71,7 +71,7 @@ class Stage(io.RawIOBase):
         if self.limit is not None and self.size > self.limit:
             raise SizeLimitError(f"unpacked size: expected at most {self.limit} bytes, got more", remedy="size")
         if self.patience is not None and self.size > self.patience:
-            raise SourceError(f"packed data: expected content in its first {self.patience} bytes, got none")
+            raise SourceError(f"expected a pickle, got an empty stream: nothing in its first {self.patience} bytes")
         buffer[: len(data)] = data
         return len(data)
 

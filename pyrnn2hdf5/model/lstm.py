@@ -17,7 +17,7 @@ output. Equations of one LSTM, with s_t = [1, x_t, h_(t-1)] and h, c zero before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ LOGIT_CLIP: Final = 100.0
 STEPS: Final = 16
 """Steps of a block, from [1, x_t] to h_t: few enough to stay in the cache."""
 
+CELLS: Final = 2**20
+"""Most class probabilities of a block."""
+
 THRESHOLD: Final = 0.7
 """P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
@@ -38,6 +41,8 @@ PAD: Final = 16
 """Steps of silence at both ends of a line, as ocropy pads."""
 
 Float64 = NDArray[np.float64]
+Floats = NDArray[Any]
+"""float64, or float32 where speed counts more than the last digits."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,9 +98,9 @@ def forward_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> li
     ]
 
 
-def _line(line: ArrayLike, Ni: int) -> Float64:
+def _line(line: ArrayLike, Ni: int, dtype: np.dtype[Any]) -> Floats:
     try:
-        xs = np.asarray(line, dtype=np.float64)
+        xs = np.asarray(line, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"line: expected numbers of shape (T, {Ni}): {error}") from error
     if xs.ndim != 2 or xs.shape[1] != Ni:
@@ -108,88 +113,153 @@ def hidden_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> lis
 
     `networks` are of one shape. Raises `InvalidInputError` for lines that are not (T, Ni).
     """
-    Ni, Ns, _ = networks[0].forward_lstm.dims
-    xs = [_line(line, Ni) for line in lines]
-    hidden = [[np.empty((len(x), 2 * Ns)) for x in xs] for _ in networks]
-    lstms = [lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)]
-    # Weights near the limits of float64 overflow; what comes of it is the caller's to judge.
-    with np.errstate(over="ignore", invalid="ignore"):
-        _run(lstms, xs, hidden)
-    return hidden
+    return hidden_units(gates_of(networks), lines)
 
 
-def _run(lstms: Sequence[LSTM], lines: list[Float64], hidden: list[list[Float64]]) -> None:
-    """Fill `hidden`, per network and per line, with the h_t of the LSTMs, in turn forward and reversed.
+@dataclass(frozen=True, eq=False, repr=False)
+class Gates:
+    """Weights of D LSTMs, in turn forward and reversed, as a step takes them; all float64, or all float32.
 
-    Gates lie side by side in the order I, F, O, C; the weights of the first three are negated, so
-    that sigma needs no more than 1 / (1 + exp(clip(a))).
+    Gates lie side by side in the order I, F, O, C. The weights of the first three are negated, so that sigma
+    needs no more than 1 / (1 + exp(clip(a))).
+
+    Attributes
+    ----------
+    into
+        From [1, x_t], (D, 1 + Ni, 4 * Ns).
+    recurrent
+        From h_(t-1), (D, Ns, 4 * Ns).
+    in_forget
+        Peepholes WIP and WFP, (D, 1, 2, Ns).
+    out
+        Peephole WOP, (D, 1, Ns).
     """
-    # D counts directions, B lines, T steps; of a line that has ended, what comes is not used.
+
+    into: Floats
+    recurrent: Floats
+    in_forget: Floats
+    out: Floats
+
+
+def gates_of(networks: Sequence[Network], dtype: type[np.floating[Any]] = np.float64) -> Gates:
+    """The gates of networks of one shape, for `hidden_units`.
+
+    In float32 a pass takes half the time. Probabilities differ from those of float64 by some 1e-6 for real
+    networks.
+    """
+    lstms = [lstm for network in networks for lstm in (network.forward_lstm, network.reversed_lstm)]
     Ni, Ns, _ = lstms[0].dims
-    D, B, T = len(lstms), len(lines), max(map(len, lines), default=0)
+    D = len(lstms)
     # Filled in place: of a large model there must not be more copies than needed.
-    into, recurrent = np.empty((D, 1 + Ni, 4 * Ns)), np.empty((D, Ns, 4 * Ns))
+    into, recurrent = np.empty((D, 1 + Ni, 4 * Ns), dtype), np.empty((D, Ns, 4 * Ns), dtype)
     for d, lstm in enumerate(lstms):
         for k, (sign, W) in enumerate(((-1.0, lstm.WGI), (-1.0, lstm.WGF), (-1.0, lstm.WGO), (1.0, lstm.WCI))):
             gate = np.s_[d, :, k * Ns : (k + 1) * Ns]
-            np.multiply(W[:, : 1 + Ni].T, sign, out=into[gate])
-            np.multiply(W[:, 1 + Ni :].T, sign, out=recurrent[gate])
+            np.multiply(W[:, : 1 + Ni].T, sign, out=into[gate], casting="same_kind")
+            np.multiply(W[:, 1 + Ni :].T, sign, out=recurrent[gate], casting="same_kind")
     in_forget = -np.stack([np.concatenate((lstm.WIP, lstm.WFP)) for lstm in lstms]).reshape(D, 1, 2, Ns)
-    output_peephole = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
+    out = -np.stack([lstm.WOP for lstm in lstms]).reshape(D, 1, Ns)
+    return Gates(into, recurrent, in_forget.astype(dtype), out.astype(dtype))
 
-    inputs, outputs = np.zeros((2, STEPS, B, 1 + Ni)), np.empty((STEPS, D, B, Ns))
-    inputs[..., 0] = 1.0
-    projected, fed_back, peeped = np.empty((D, STEPS, B, 4 * Ns)), np.empty((D, B, 4 * Ns)), np.empty((D, B, 2, Ns))
-    c = np.zeros((D, B, Ns))
+
+def hidden_units(gates: Gates, lines: Sequence[ArrayLike]) -> list[list[Any]]:
+    """As `hidden_batch`, in the type of the gates. Lines may have any lengths: none waits for a longer one."""
+    D, Ni, Ns = len(gates.into), gates.into.shape[1] - 1, gates.out.shape[-1]
+    xs = [_line(line, Ni, gates.into.dtype) for line in lines]
+    hidden = [[np.empty((len(x), 2 * Ns), x.dtype) for x in xs] for _ in range(D // 2)]
+    longest = sorted(range(len(xs)), key=lambda b: -len(xs[b]))
+    # Weights near the limits of their type overflow; what comes of it is the caller's to judge.
+    with np.errstate(over="ignore", invalid="ignore"):
+        _run(gates, [xs[b] for b in longest], [[per_line[b] for b in longest] for per_line in hidden])
+    return hidden
+
+
+def _run(gates: Gates, lines: Sequence[Floats], hidden: Sequence[Sequence[Floats]]) -> None:
+    """Fill `hidden`, per network and per line, with the h_t; the longest line is the first."""
+    # D counts directions, B lines, T steps.
+    D, Ni, Ns = len(gates.into), gates.into.shape[1] - 1, gates.out.shape[-1]
+    dtype, T = gates.into.dtype, max(map(len, lines), default=0)
+
+    def buffers(B: int) -> list[Floats]:
+        shapes = (
+            (2, STEPS, B, 1 + Ni),
+            (STEPS, D, B, Ns),
+            (D, STEPS, B, 4 * Ns),
+            (D, B, 4 * Ns),
+            (D, B, 2, Ns),
+            (D, B, Ns),
+        )
+        return [np.zeros(shape, dtype) for shape in shapes]
+
+    B = len(lines)
+    inputs, outputs, projected, fed_back, pair, one = buffers(B)
+    # g and c lie side by side, as do the gates that take them.
+    g_c, h = np.zeros((D, B, 2, Ns), dtype), outputs[-1]
     for start in range(0, T, STEPS):
-        for b, line in enumerate(lines):
+        left = sum(len(line) > start for line in lines)
+        if left < B:
+            # A line that has ended takes no more time.
+            B, g_c, h = left, g_c[:, :left].copy(), h[:, :left].copy()
+            inputs, outputs, projected, fed_back, pair, one = buffers(B)
+        g, c, kept = g_c[:, :, 0], g_c[:, :, 1], g_c[:, :, 1:]
+        inputs[..., 0] = 1.0
+        for b, line in enumerate(lines[:B]):
             for turned, x in zip(inputs, (line, line[::-1]), strict=True):
                 some = x[start : start + STEPS]
                 turned[: len(some), b, 1:] = some
         for d in range(D):
             steps = inputs[d % 2].reshape(STEPS * B, -1)
-            np.matmul(steps, into[d], out=projected[d].reshape(STEPS * B, -1))
+            np.matmul(steps, gates.into[d], out=projected[d].reshape(STEPS * B, -1))
         for t in range(min(STEPS, T - start)):
             z = projected[:, t]
-            i_f, o, g = z[..., : 2 * Ns], z[..., 2 * Ns : 3 * Ns], z[..., 3 * Ns :]
+            i_f, o = z[..., : 2 * Ns].reshape(D, B, 2, Ns), z[..., 2 * Ns : 3 * Ns]
             first = start + t == 0
             if not first:
-                # Before the first step of these there is the last of those before.
-                z += np.matmul(outputs[t - 1], recurrent, out=fed_back)
-                i_f += np.multiply(in_forget, c[:, :, None], out=peeped).reshape(D, B, 2 * Ns)
+                z += np.matmul(h, gates.recurrent, out=fed_back)
+                i_f += np.multiply(gates.in_forget, kept, out=pair)
             _one_over_sigma(i_f)
-            np.tanh(g, out=g)
-            g /= i_f[..., :Ns]
-            c /= i_f[..., Ns:]
-            c += g
+            np.tanh(z[..., 3 * Ns :], out=g)
+            np.divide(g_c, i_f, out=pair)
+            np.add(pair[:, :, 0], pair[:, :, 1], out=c)
             if not first:
-                o += np.multiply(output_peephole, c, out=g)
+                o += np.multiply(gates.out, c, out=one)
             _one_over_sigma(o)
-            np.divide(np.tanh(c, out=g), o, out=outputs[t])
+            h = np.divide(np.tanh(c, out=one), o, out=outputs[t])
         for m, per_line in enumerate(hidden):
-            for b, h in enumerate(per_line):
-                count, end = min(STEPS, len(h) - start), len(h) - start
-                if count > 0:
-                    h[start : start + count, :Ns] = outputs[:count, 2 * m, b]
-                    h[end - count : end, Ns:] = outputs[:count, 2 * m + 1, b][::-1]
+            for b, units in enumerate(per_line[:B]):
+                count, end = min(STEPS, len(units) - start), len(units) - start
+                units[start : start + count, :Ns] = outputs[:count, 2 * m, b]
+                units[end - count : end, Ns:] = outputs[:count, 2 * m + 1, b][::-1]
 
 
-def _one_over_sigma(negated: Float64) -> None:
+def _one_over_sigma(negated: Floats) -> None:
     """1 / sigma(a), in place, given -a."""
-    negated.clip(-GATE_CLIP, GATE_CLIP, out=negated)
+    # In float32 the clip would move sigma by 2e-9 at most, less than rounding does.
+    if negated.dtype == np.float64:
+        negated.clip(-GATE_CLIP, GATE_CLIP, out=negated)
     np.exp(negated, out=negated)
     negated += 1.0
 
 
-def class_probabilities(network: Network, hidden: Float64) -> Float64:
-    """The output layer: hidden units (T, 2 * Ns) to class probabilities (T, No), float64."""
+def class_probabilities(network: Network, hidden: Floats) -> Floats:
+    """The output layer: hidden units (T, 2 * Ns) to class probabilities (T, No), in the type of both."""
     W2 = network.softmax.W2
     with np.errstate(over="ignore", invalid="ignore"):
-        logits = hidden @ W2[:, 1:].T + W2[:, 0]
+        logits = hidden @ W2[:, 1:].T
+        logits += W2[:, 0]
         np.clip(logits, -LOGIT_CLIP, LOGIT_CLIP, out=logits)
+        if logits.dtype != np.float64:
+            # exp(LOGIT_CLIP) is beyond float32.
+            logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
     return logits
+
+
+def probability_blocks(network: Network, hidden: Floats) -> Iterator[Floats]:
+    """As `class_probabilities`, in blocks of steps: those of all steps at once may take gigabytes."""
+    size = max(CELLS // network.softmax.No, 1)
+    return (class_probabilities(network, hidden[start : start + size]) for start in range(0, len(hidden), size))
 
 
 def decode_classes(outputs: NDArray[Any], threshold: float = THRESHOLD) -> list[tuple[int, int]]:
@@ -198,13 +268,27 @@ def decode_classes(outputs: NDArray[Any], threshold: float = THRESHOLD) -> list[
     `outputs` are class probabilities (T, No). The blank, class 0, takes part as any other class. Of
     equal probabilities the last counts, as in `scipy.ndimage.maximum_position`, which ocropy uses.
     """
-    if outputs.ndim != 2 or outputs.shape[1] == 0:
-        raise InvalidInputError(f"outputs: expected shape (T, No), got {outputs.shape}")
-    inside = np.concatenate(([False], outputs[:, 0] < threshold, [False]))
-    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-    found = []
-    for start, end in edges.tolist():
-        run = outputs[start:end].ravel()
-        step, code = divmod(run.size - 1 - int(run[::-1].argmax()), outputs.shape[1])
-        found.append((start + step, code))
-    return found
+    return [(step, code) for step, code, _ in decode_blocks([outputs], threshold)]
+
+
+def decode_blocks(blocks: Iterable[NDArray[Any]], threshold: float = THRESHOLD) -> Iterator[tuple[int, int, float]]:
+    """As `decode_classes`, of probabilities that come in blocks of steps: (step, class, probability)."""
+    start, best = 0, None
+    for outputs in blocks:
+        if outputs.ndim != 2 or outputs.shape[1] == 0:
+            raise InvalidInputError(f"outputs: expected shape (T, No), got {outputs.shape}")
+        inside = np.concatenate(([False], outputs[:, 0] < threshold, [False]))
+        edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).tolist()
+        # What the block before left open goes on from the first step, or has ended there.
+        for first, end in edges if edges and edges[0][0] == 0 else [(0, 0), *edges]:
+            if first < end:
+                run = outputs[first:end].ravel()
+                step, code = divmod(run.size - 1 - int(run[::-1].argmax()), outputs.shape[1])
+                found = (start + first + step, code, float(outputs[first + step, code]))
+                best = found if best is None or found[2] >= best[2] else best
+            if best and end < len(outputs):
+                yield best
+                best = None
+        start += len(outputs)
+    if best:
+        yield best

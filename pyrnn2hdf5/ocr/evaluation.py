@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InvalidInputError
+from ..limits import MAX_COMPARED, MAX_TRUTH
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -35,17 +38,40 @@ class Evaluation:
 
 
 def evaluate(read: Sequence[str], truth: Sequence[str]) -> Evaluation:
-    """Compare texts with their truths, line by line."""
-    errors, lengths = [], []
-    confusions: Counter[tuple[str, str]] = Counter()
-    for got, expected in zip(map(_nfc, read), map(_nfc, truth), strict=True):
-        found = _confusions(expected, got)
-        errors.append(len(found))
-        lengths.append(len(expected))
-        confusions.update(found)
+    """Compare texts with their truths, line by line. Raises `InvalidInputError` where two are too long for that."""
+    return summed([compare_texts(got, expected) for got, expected in zip(read, truth, strict=True)])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One text against its truth: length of the truth in code points, and the edits, (truth, read) each."""
+
+    length: int
+    edits: tuple[tuple[str, str], ...]
+
+
+def compare_texts(read: str, truth: str) -> Comparison:
+    """Compare a text with its truth. Raises `InvalidInputError` where they are too long for that."""
+    got, expected = _nfc(read), _nfc(truth)
+    n, m = len(got), len(expected)
+    if max(n, m) > MAX_TRUTH or (n + 1) * (m + 1) > MAX_COMPARED:
+        raise InvalidInputError(
+            f"text and truth: expected at most {MAX_TRUTH} characters each, {MAX_COMPARED} one times the other, to "
+            f"compare, got {n} and {m}"
+        )
+    return Comparison(m, tuple(_confusions(expected, got)))
+
+
+def summed(lines: Sequence[Comparison]) -> Evaluation:
+    """The evaluation of lines that were compared."""
+    confusions = Counter(edit for line in lines for edit in line.edits)
     # Equally common ones in the order of their characters, so that a report is the same every time.
     ordered = sorted(confusions.items(), key=lambda item: (-item[1], item[0]))
-    return Evaluation(tuple(errors), tuple(lengths), tuple((*pair, count) for pair, count in ordered))
+    return Evaluation(
+        tuple(len(line.edits) for line in lines),
+        tuple(line.length for line in lines),
+        tuple((*pair, count) for pair, count in ordered),
+    )
 
 
 def error_rate(read: Sequence[str], truth: Sequence[str]) -> float:
@@ -57,17 +83,16 @@ def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _distances(left: Sequence[object], right: Sequence[object]) -> NDArray[np.int64]:
+def _distances(left: str, right: str) -> NDArray[np.int32]:
     """Distances of all beginnings of two sequences, (len(left) + 1, len(right) + 1)."""
-    columns = np.arange(len(right) + 1)
-    codes = {item: code for code, item in enumerate(dict.fromkeys((*left, *right)))}
-    others = np.array([codes[item] for item in right], np.int64)
-    rows = np.empty((len(left) + 1, len(right) + 1), np.int64)
+    columns = np.arange(len(right) + 1, dtype=np.int32)
+    others = np.array([ord(char) for char in right], np.int32)
+    rows = np.empty((len(left) + 1, len(right) + 1), np.int32)
     rows[0] = columns
-    for count, item in enumerate(left, 1):
+    for count, char in enumerate(left, 1):
         above, best = rows[count - 1], rows[count]
         best[0] = count
-        best[1:] = np.minimum(above[1:] + 1, above[:-1] + (others != codes[item]))
+        best[1:] = np.minimum(above[1:] + 1, above[:-1] + (others != ord(char)))
         # Insertions run along the row: the least of each earlier cell plus its distance.
         best[:] = np.minimum.accumulate(best - columns) + columns
     return rows

@@ -1,34 +1,31 @@
-"""Line images become network input. The only module that imports SciPy, which the extra `[ocr]` brings."""
+"""Line images become network input; those in files are decoded and dewarped by a process with limits of its own."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InvalidInputError, missing_extra
+from ..errors import InvalidInputError, LoadLimitError
+from ..limits import LINE_LIMITS, MAX_HEIGHT, MAX_PIXELS, MAX_STEPS, Limits
 from ..model.lstm import PAD, Float64
 from ..model.model import LineNormalizer
-from .images import MAX_PIXELS, read_frames
-
-MAX_HEIGHT: Final = 1000
-"""Most rows of a line image: more are a page."""
-
-MAX_WORK: Final = 2e9
-"""Most rows * rows * columns of a line image, for that is what measuring it costs: some ten seconds."""
+from ..sandbox.bounded import Reader, bounded
+from ..sandbox.messages import types_of
+from .dewarping import Float32, dewarp, measure
+from .images import decode_image
 
 USUAL_HEIGHT: Final = (12, 300)
 TALL: Final = 4
-"""An image this much taller than wide shows no line."""
+"""An image this much taller than wide shows no horizontal line."""
 
 MAX_GREY: Final = 1e30
 """Brightest grey value; all are squeezed into float32."""
-
-MAX_STEPS: Final = 2**16
-"""Most columns of a dewarped line; real ones have some 1000."""
 
 CENTER: Final = {"range": 4.0, "smoothness": 1.0, "extra": 0.3}
 """Parameters of a CenterNormalizer, as OCRopus has them."""
@@ -36,7 +33,6 @@ CENTER: Final = {"range": 4.0, "smoothness": 1.0, "extra": 0.3}
 CENTER_MAX: Final = 20.0
 """Greatest parameter taken from a model: they scale memory and time."""
 
-Float32 = NDArray[np.float32]
 Image = str | os.PathLike[str] | NDArray[Any]
 """A line image: its path, or its grey values (h, w), dark on light."""
 
@@ -45,12 +41,12 @@ Image = str | os.PathLike[str] | NDArray[Any]
 class PreparedLine:
     """A line as input of a network.
 
-    `xs` is float64 (T, Ni), ink is 1, with `pad` steps of silence at both ends; no steps at all for
+    `xs` is float32 (T, Ni), ink is 1, with `pad` steps of silence at both ends; no steps at all for
     a blank image. `scale` is in steps a column of the image, which has `width` columns. `warnings`
     say what looks wrong with the image.
     """
 
-    xs: Float64
+    xs: Float32
     pad: int
     scale: float
     width: int
@@ -66,41 +62,136 @@ class PreparedLine:
 
 
 def read_line(
-    image: Image, normalizer: LineNormalizer | None, Ni: int, *, pad: int = PAD, normalize: bool = True
+    image: Image,
+    normalizer: LineNormalizer | None,
+    Ni: int,
+    *,
+    pad: int = PAD,
+    normalize: bool = True,
+    most: int = MAX_STEPS,
+    reader: Reader | None = None,
 ) -> PreparedLine:
     """A line image as input of a network with `Ni` inputs.
 
-    It is dewarped by a CenterNormalizer, with the parameters of `normalizer` where it is one; without
-    `normalize` it must be dewarped already, `Ni` pixels high. Raises `OSError`, `InvalidInputError`
-    or `MissingExtraError`; what only looks wrong is in the warnings of the result.
+    Parameters
+    ----------
+    image
+        Its grey values, or its path; a file is read by a process of its own, within `LINE_LIMITS`.
+    normalizer
+        Has the parameters of the CenterNormalizer that dewarps it, where it is one.
+    Ni
+        Height of the dewarped line in pixels.
+    pad
+        Steps of silence at both ends.
+    normalize
+        Without it the image must be dewarped already, `Ni` pixels high.
+    most
+        Most columns of the dewarped line.
+    reader
+        The process to use, for many files.
+
+    Raises
+    ------
+    OSError, SourceError, InvalidInputError
+        Where the image cannot be read, or is no line; what only looks wrong is in the warnings of the result.
+    MissingExtraError
+        Where the extra `[ocr]` is not installed.
+    ReaderError
+        Where no process can be started to read a file.
     """
-    values, frames = (image, 1) if isinstance(image, np.ndarray) else read_frames(image)
-    values = _checked(values)
-    said = [f"the file has {frames} frames, only the first was read"] if frames > 1 else []
+    options: dict[str, Any] = {
+        "parameters": _parameters(normalizer) if normalize else None,
+        "Ni": Ni,
+        "pad": pad,
+        "most": most,
+    }
+    if isinstance(image, np.ndarray):
+        return _prepared(image, **options)
+    try:
+        said = bounded(
+            f"{__name__}:prepare_file",
+            image,
+            LINE_LIMITS,
+            InvalidInputError,
+            types=types_of(PreparedLine),
+            make=_taker(Ni, pad, most),
+            reader=reader,
+            **options,
+        )
+    except LoadLimitError as error:
+        most_of = f"{LINE_LIMITS.seconds:g} s and {LINE_LIMITS.memory // 2**20} MiB"
+        raise InvalidInputError(f"image: expected at most {most_of} to decode and dewarp it, it takes more") from error
+    if isinstance(said, InvalidInputError):
+        raise said
+    return cast(PreparedLine, said)
+
+
+def prepare_file(
+    file: IO[bytes], limits: Limits, tell: Callable[[object], object], **options: Any
+) -> PreparedLine | InvalidInputError:
+    """As `read_line`, of an open file, in the process that reads it."""
+    try:
+        values, more = decode_image(file)
+        said = ("the file has further frames, only the first was read",) if more else ()
+        return _prepared(values, said, **options)
+    except InvalidInputError as error:
+        # Handed back, not raised: an image that was refused in good order is no reason for another process.
+        return error
+
+
+def _taker(Ni: int, pad: int, most: int) -> Callable[[Any], PreparedLine | InvalidInputError]:
+    """What takes a line from the process that made it, if it is one."""
+
+    def take(said: Any) -> PreparedLine | InvalidInputError:
+        if isinstance(said, InvalidInputError):
+            return said
+        xs = said.xs
+        if (
+            not (isinstance(said, PreparedLine) and xs.dtype == np.float32 and xs.ndim == 2 and xs.shape[1] == Ni)
+            or not (said.pad == pad and len(xs) <= most + 2 * pad and np.isfinite(xs).all())
+            or not (0 < said.scale < math.inf and said.width > 0)
+            or not all(isinstance(warning, str) for warning in said.warnings)
+        ):
+            raise ValueError("no line")
+        return said
+
+    return take
+
+
+def _prepared(
+    image: ArrayLike,
+    said: tuple[str, ...] = (),
+    *,
+    parameters: Mapping[str, float] | None,
+    Ni: int,
+    pad: int,
+    most: int,
+) -> PreparedLine:
+    values = _checked(image)
     h, w = values.shape
     if values.max() == values.min():
-        return PreparedLine(np.empty((0, Ni)), pad, 1.0, w, ("blank image, nothing to read", *said))
-    said = _odd(values) + said
-    if not normalize:
+        return PreparedLine(np.empty((0, Ni), np.float32), pad, 1.0, w, ("blank image, nothing to read", *said))
+    said = (*_odd(values), *said)
+    if parameters is None:
         if h != Ni:
             raise InvalidInputError(f"dewarped line: expected {Ni} rows as the model has inputs, got {h}")
-        if w > MAX_STEPS:
-            raise InvalidInputError(f"dewarped line: expected at most {MAX_STEPS} columns, got {w}")
-        return PreparedLine(prepare_line(values, pad), pad, 1.0, w, tuple(said))
-    dewarped, scale = _dewarp(values, normalizer, Ni)
-    return PreparedLine(prepare_line(dewarped, pad), pad, scale, w, tuple(said))
+        if w > most:
+            raise InvalidInputError(f"dewarped line: expected at most {most} columns for a model of this size, got {w}")
+        return PreparedLine(_steps(values, pad).astype(np.float32), pad, 1.0, w, said)
+    dewarped, scale = _dewarped(values, parameters, Ni, most)
+    return PreparedLine(_steps(dewarped, pad), pad, scale, w, said)
 
 
 def normalize_line(image: ArrayLike, normalizer: LineNormalizer | None, Ni: int) -> Float32:
     """Dewarp and scale a line image (h, w), dark on light, to (Ni, W) float32.
 
     The measures of OCRopus' CenterNormalizer, with the parameters of `normalizer` where it is one.
-    Raises `InvalidInputError` for an empty or blank image, `MissingExtraError` without SciPy.
+    Raises `InvalidInputError` for an empty or blank image.
     """
     values = _checked(image)
     if values.max() == values.min():
         raise InvalidInputError("line image: expected ink on paper, got a blank image")
-    return _dewarp(values, normalizer, Ni)[0]
+    return _dewarped(values, _parameters(normalizer), Ni, MAX_STEPS)[0]
 
 
 def _checked(image: ArrayLike) -> Float64:
@@ -112,6 +203,8 @@ def _checked(image: ArrayLike) -> Float64:
         raise InvalidInputError(f"line image: expected shape (h, w) of at least (2, 2), got {values.shape}")
     if values.shape[0] > MAX_HEIGHT:
         raise InvalidInputError(f"line image: expected at most {MAX_HEIGHT} rows, got {values.shape[0]}: no text line")
+    if values.size > MAX_PIXELS:
+        raise InvalidInputError(f"line image: expected at most {MAX_PIXELS} pixels, got {values.shape}")
     if not ((values >= 0) & (values <= MAX_GREY)).all():
         raise InvalidInputError(f"line image: expected grey values from 0 to at most {MAX_GREY:g}, got others")
     return values
@@ -122,13 +215,17 @@ def _odd(values: Float64) -> list[str]:
     h, w = values.shape
     said = []
     low, high = USUAL_HEIGHT
-    if not low <= h <= high:
-        said.append(f"{h} rows: lines are {low} to {high} pixels high as a rule")
     if h > TALL * w:
-        said.append(f"much taller ({h}) than wide ({w}): expected one horizontal line")
+        said.append(_vertical(h, w))
+    elif not low <= h <= high:
+        said.append(f"{h} rows: lines are {low} to {high} pixels high as a rule")
     if np.median(values) < (values.max() + values.min()) / 2:
         said.append("mostly dark: expected dark ink on light paper, the image may be inverted")
     return said
+
+
+def _vertical(h: int, w: int) -> str:
+    return f"{w} x {h} pixels, much taller than wide: expected one horizontal line; if the text is vertical, turn it"
 
 
 def normalizer_warning(normalizer: LineNormalizer | None, Ni: int) -> str | None:
@@ -151,50 +248,38 @@ def _is_usable(value: object) -> bool:
     return isinstance(value, int | float) and 0 < value <= CENTER_MAX
 
 
-def _dewarp(line: Float64, normalizer: LineNormalizer | None, Ni: int) -> tuple[Float32, float]:
+def _parameters(normalizer: LineNormalizer | None) -> dict[str, float]:
+    """Those of a CenterNormalizer, from the model where all that it has are usable."""
+    if normalizer is None or normalizer_warning(normalizer, 0):
+        return dict(CENTER)
+    given = dict(normalizer.parameters)
+    return {name: float(cast(float, given.get(name, usual))) for name, usual in CENTER.items()}
+
+
+def _dewarped(line: Float64, parameters: Mapping[str, float], Ni: int, most: int) -> tuple[Float32, float]:
     """The dewarped line (Ni, W) and its scale, output pixels an input pixel."""
-    try:
-        from scipy import ndimage
-    except ImportError as error:
-        raise missing_extra("SciPy") from error
-    parameters = dict(CENTER)
-    if normalizer and not normalizer_warning(normalizer, Ni):
-        given = dict(normalizer.parameters)
-        parameters.update({name: float(cast(float, given[name])) for name in CENTER if name in given})
-
     h, w = line.shape
-    # Both filters below are as wide as the line is high.
-    widest = int(MAX_WORK * 1.5 / (h * h * (0.5 + parameters["smoothness"])))
-    if w > widest:
-        raise InvalidInputError(f"line image: expected at most {widest} columns of {h} rows, got {w}: no text line")
-    ink = line.max() - line
-    ink /= ink.max()
-    smoothed = ndimage.gaussian_filter(ink, (h * 0.5, h * parameters["smoothness"]), mode="constant")
-    smoothed += 0.001 * ndimage.uniform_filter(smoothed, (int(h * 0.5), w), mode="constant")
-    # Filtered as integers, so truncated to integers, as OCRopus does.
-    center = ndimage.gaussian_filter(smoothed.argmax(axis=0), h * parameters["extra"]).astype(np.int64)
-    distance = np.abs(np.arange(h)[:, None] - center)
-    r = int(1 + parameters["range"] * distance[ink != 0].mean())
-
+    center, r = measure(line, parameters)
     scale = Ni / (2.0 * r)
-    shape = (Ni, int(scale * w))
-    if not 1 <= shape[1] <= MAX_STEPS or 2 * r * w > 2 * MAX_PIXELS:
+    width = int(scale * w)
+    if width < 1 and h > TALL * w:
+        raise InvalidInputError(f"line image: {_vertical(h, w)}")
+    if not 1 <= width <= most:
         raise InvalidInputError(
-            f"line image: expected a text line, got {h} rows and {w} columns, ink over {2 * r} rows"
+            f"line image: expected a text line of 1 to {most} columns once it is {Ni} pixels high, as a model of this "
+            f"size reads them, got {width}: {h} rows and {w} columns, ink over {2 * r} rows"
         )
-    paper = line.max()
-    padded = np.pad(line, ((r, r), (0, 0)), constant_values=paper)
-    dewarped = padded[center + np.arange(2 * r)[:, None], np.arange(w)].astype(np.float32)
-    scaled = ndimage.affine_transform(
-        dewarped.astype(np.float64), np.eye(2) / scale, order=1, output_shape=shape, mode="constant", cval=paper
-    )
-    return np.asarray(scaled, np.float32), scale
+    return dewarp(line, center, r, Ni), scale
 
 
 def prepare_line(line: ArrayLike, pad: int = PAD) -> Float64:
     """A dewarped line (Ni, W), dark on light, as input of the network: (W + 2 * pad, Ni), ink is 1."""
-    values = np.asarray(line)
+    return _steps(np.asarray(line), pad).astype(np.float64)
+
+
+def _steps(values: NDArray[Any], pad: int) -> NDArray[Any]:
+    """As `prepare_line`, in the type of a line of floats."""
     # Nothing but black has no scale of its own.
     values = values * 1.0 / (values.max() or 1.0)
-    steps = (values.max() - values).T
-    return np.pad(steps.astype(np.float64), ((pad, pad), (0, 0)))
+    np.subtract(values.max(), values, out=values)
+    return np.pad(values.T, ((pad, pad), (0, 0)))

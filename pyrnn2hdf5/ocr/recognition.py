@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
-from numpy.typing import NDArray
+import numpy as np
 
-from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError
-from ..model.lstm import PAD, THRESHOLD, class_probabilities, decode_classes, hidden_batch
-from ..model.model import Codec, Model
+from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError, ReaderError
+from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
+from ..model.lstm import (
+    PAD,
+    THRESHOLD,
+    Floats,
+    Gates,
+    Network,
+    decode_blocks,
+    gates_of,
+    hidden_units,
+    probability_blocks,
+)
+from ..model.model import Codec, Model, arrays_of
+from ..sandbox.bounded import Reader
 from ..text import shorten
 from .line_normalization import Image, PreparedLine, read_line
 
-WINDOW: Final = 256
-"""Lines held at once, to be sorted by length."""
+LINES: Final = 16
+"""Most lines of a batch: more take no less time each."""
 
-BATCH_STEPS: Final = 2**15
-"""Most steps of a batch, all its lines as long as the longest: some 30 lines."""
+LARGE: Final = 1e30
+"""Sums of weights beyond this may leave the range of float32, which ends at 3e38."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,9 @@ def recognize(
 ) -> list[Recognition]:
     """Read line images, as ocropy reads them.
 
+    Networks run in float32, which changes no text of a real line and probabilities by less than 1e-5;
+    `Model.forward` is the same in float64. Image files are decoded by a process of their own.
+
     Parameters
     ----------
     model
@@ -84,6 +106,8 @@ def recognize(
         Where an image cannot be read, or is no text line.
     MissingExtraError
         Where the extra `[ocr]` is not installed.
+    ReaderError
+        Where no process can be started to read image files; arrays need none.
     MemoryError
         Where a line takes more memory than there is.
     """
@@ -102,64 +126,128 @@ def recognize_each(
     pad: int = PAD,
     threshold: float = THRESHOLD,
     normalize: bool = True,
-) -> Iterator[Recognition | Failure]:
+    jobs: int = 0,
+) -> Generator[Recognition | Failure, None, None]:
     """As `recognize`, but an image that cannot be read gives the error it met, alone.
 
-    Lines are read some hundred at a time and run in batches of similar length; results come in the
-    order of the images.
+    Some lines are read and run together; results come in the order of the images. With `jobs`, as many processes
+    read images while the network runs; without, one does, and the network waits for it.
     """
     codec = model.codec
     if codec is None:
         raise InvalidModelError("codec: expected labels to decode with, got none")
+    network, gates = as_float32(model.network)
+    most = most_steps(model)
 
-    def prepare(image: Image) -> PreparedLine | Failure:
-        try:
-            return read_line(image, model.line_normalizer, model.Ni, pad=pad, normalize=normalize)
-        except MissingExtraError:
-            raise
-        except FAILURES as error:
-            return error
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Reader()) for _ in range(max(jobs, 1))]
+        idle, stopped = deque(readers), threading.Event()
 
-    remaining = iter(images)
-    while window := [prepare(image) for image in itertools.islice(remaining, WINDOW)]:
-        results: list[Recognition | Failure | None] = [None if isinstance(x, PreparedLine) else x for x in window]
-        lines = {i: line for i, line in enumerate(window) if isinstance(line, PreparedLine)}
-        for batch in _batches({i: len(line.xs) for i, line in lines.items()}):
-            for i, result in zip(batch, _read_batch(model, codec, [lines[i] for i in batch], threshold), strict=True):
-                results[i] = result
-        yield from (result for result in results if result is not None)
+        def prepare(image: Image) -> PreparedLine | Failure:
+            reader = idle.popleft()
+            try:
+                return read_line(
+                    image, model.line_normalizer, model.Ni, pad=pad, normalize=normalize, most=most, reader=reader
+                )
+            except (MissingExtraError, ReaderError):
+                raise
+            except FAILURES as error:
+                return error
+            finally:
+                idle.append(reader)
+
+        def stop() -> None:
+            # Whoever waits for a process waits no longer, and starts none.
+            stopped.set()
+            for reader in readers:
+                reader.stop()
+
+        batches: Iterator[list[PreparedLine | Failure]]
+        if jobs:
+            wanted = itertools.takewhile(lambda _: not stopped.is_set(), images)
+            prepared = _in_threads(prepare, wanted, stack.enter_context(ThreadPoolExecutor(jobs)), 2 * jobs)
+            batches = _one_ahead(_batches(prepared, model), stack.enter_context(ThreadPoolExecutor(1)))
+        else:
+            batches = _batches(map(prepare, images), model)
+        stack.callback(stop)
+        for batch in batches:
+            lines = [line for line in batch if isinstance(line, PreparedLine)]
+            read = iter(_read_batch(network, gates, codec, lines, threshold))
+            for line in batch:
+                yield next(read) if isinstance(line, PreparedLine) else line
 
 
-def _batches(lengths: dict[int, int]) -> Iterator[list[int]]:
-    """The lines in batches of similar length, none of more than BATCH_STEPS unless it is one line."""
-    batch: list[int] = []
-    for i in sorted(lengths, key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * lengths[i] > BATCH_STEPS:
+def most_steps(model: Model) -> int:
+    """Most columns of a dewarped line that a model of this size reads within the limits of time and memory."""
+    Ni, Ns, No = model.Ni, model.Ns, model.No
+    work = 8 * Ns * (1 + Ni + Ns) + No * (1 + 2 * Ns + CLASS_WORK)
+    return max(min(MAX_STEPS, _most_together(model), MAX_WORK // work), 1)
+
+
+def _most_together(model: Model) -> int:
+    """Most columns of all lines that are read together."""
+    # An input is held several times on its way.
+    return MAX_CELLS // (4 * model.Ni + 2 * model.Ns)
+
+
+def as_float32(network: Network) -> tuple[Network, Gates]:
+    """The network with its output layer, and its gates, in float32; in float64 where that is too small for a weight."""
+    largest = max(float(np.abs(values).max()) for values in arrays_of(network).values())
+    dtype = np.float32 if largest < LARGE else np.float64
+    W2: Any = network.softmax.W2.astype(dtype)
+    return replace(network, softmax=replace(network.softmax, W2=W2)), gates_of([network], dtype)
+
+
+def _in_threads(
+    work: Callable[[Given], Made], items: Iterable[Given], threads: ThreadPoolExecutor, ahead: int
+) -> Iterator[Made]:
+    """What becomes of each item, in their order, up to `ahead` of them at work or waiting to be taken."""
+    waiting: deque[Future[Made]] = deque()
+    for item in items:
+        waiting.append(threads.submit(work, item))
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _one_ahead(items: Iterator[Made], thread: ThreadPoolExecutor) -> Iterator[Made]:
+    """The same items, each made while the one before it is used."""
+    coming = thread.submit(next, items, None)
+    while (item := coming.result()) is not None:
+        coming = thread.submit(next, items, None)
+        yield item
+
+
+def _batches(lines: Iterator[PreparedLine | Failure], model: Model) -> Iterator[list[PreparedLine | Failure]]:
+    """The lines in batches of a bounded count and size, in their order."""
+    batch: list[PreparedLine | Failure] = []
+    together = 0
+    for line in lines:
+        steps = len(line.xs) if isinstance(line, PreparedLine) else 0
+        if batch and (len(batch) == LINES or together + steps > _most_together(model)):
             yield batch
-            batch = []
-        batch.append(i)
+            batch, together = [], 0
+        batch.append(line)
+        together += steps
     if batch:
         yield batch
 
 
 def _read_batch(
-    model: Model, codec: Codec, lines: Sequence[PreparedLine], threshold: float
+    network: Network, gates: Gates, codec: Codec, lines: Sequence[PreparedLine], threshold: float
 ) -> Sequence[Recognition | Failure]:
     try:
-        (hidden,) = hidden_batch([model.network], [line.xs for line in lines])
-        # Line by line: the probabilities of all lines at once may take much memory.
-        return [
-            _decoded(codec, class_probabilities(model.network, h), line, threshold)
-            for h, line in zip(hidden, lines, strict=True)
-        ]
+        (hidden,) = hidden_units(gates, [line.xs for line in lines])
+        return [_decoded(network, codec, units, line, threshold) for units, line in zip(hidden, lines, strict=True)]
     except MemoryError as error:
         return [error] * len(lines)
 
 
-def _decoded(codec: Codec, outputs: NDArray[Any], line: PreparedLine, threshold: float) -> Recognition:
+def _decoded(network: Network, codec: Codec, hidden: Floats, line: PreparedLine, threshold: float) -> Recognition:
     characters = tuple(
-        Character(label, line.column(step), float(outputs[step, code]))
-        for step, code in decode_classes(outputs, threshold)
+        Character(label, line.column(step), probability)
+        for step, code, probability in decode_blocks(probability_blocks(network, hidden), threshold)
         if (label := codec.decode(code))
     )
     return Recognition("".join(character.label for character in characters), characters, line.warnings)

@@ -38,7 +38,7 @@ BEGINNING: Final = re.compile(
 """First opcodes: PROTO; INST or GLOBAL with module and name, and neither a third word nor the end behind; or a
 container of protocol 0 or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
 
-MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]")
+MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]|c\S{500}|c\S+\r?\n\S+\r?\nc")
 MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
 """Beginnings of other pickles that could be those of a text; the second of a text in which no dot ends a pickle."""
 

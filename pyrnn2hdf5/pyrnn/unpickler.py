@@ -227,7 +227,7 @@ def malformed(error: Exception) -> CorruptPickleError:
     """The error of a pickle with which Python ended in `error`, cut where that quotes much of it."""
     text = str(error)[:MAX_MESSAGE]
     if isinstance(error, EOFError) or text == "pickle data was truncated":
-        return CorruptPickleError("malformed pickle, cut off before its end: fetch the file again")
+        text += "; it is damaged or cut off: fetch the file again"
     return CorruptPickleError(f"malformed pickle: {text}")
 
 

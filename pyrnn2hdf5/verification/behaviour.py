@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from ..model.lstm import PAD, Float64, Network, class_probabilities, hidden_batch
+from ..limits import MAX_CELLS
+from ..model.lstm import PAD, Float64, Floats, Network, decode_blocks, hidden_batch, probability_blocks
 from ..model.model import Model, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 
@@ -66,7 +68,7 @@ class Behaviour:
 class Line:
     """A real line: the network's input (T, Ni), and the text it shows where that is known."""
 
-    xs: Float64
+    xs: Floats
     truth: str | None = None
 
 
@@ -102,29 +104,31 @@ def _run_both(
     # Side by side they take less time, but each a copy of its weights: large ones take turns.
     together = sum(values.size for values in arrays_of(a).values()) <= MAX_TOGETHER
     turns = [run] if together else [[network] for network in run]
-    hidden = [of_one for turn in turns for of_one in hidden_batch(turn, inputs)]
-    if shared:
-        hidden.append(hidden[0])
     largest = explained = 0.0
     other_best_class = 0
+    varying = np.zeros(2 * source.Ns, bool)
     texts: tuple[list[str], list[str]] = ([], [])
-    # Line by line: the probabilities of all lines at once would take many times a model's memory.
-    for per_network in zip(*hidden, strict=True):
-        x, y, *moved = (class_probabilities(network, h) for network, h in zip(networks, per_network, strict=True))
-        largest = max(largest, largest_difference(x, y))
-        # What rounding turns into NaN explains nothing.
-        explained = max([explained, *(d for z in moved if math.isfinite(d := largest_difference(x, z)))])
-        other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
-        if source.codec and result.codec:
-            texts[0].append(source.decode(x))
-            texts[1].append(result.decode(y))
+    for batch in _batches(inputs, MAX_CELLS // (source.Ni + 2 * source.Ns)):
+        hidden = [of_one for turn in turns for of_one in hidden_batch(turn, batch)]
+        if shared:
+            hidden.append(hidden[0])
+        for per_network in zip(*hidden, strict=True):
+            varying |= np.ptp(per_network[0], axis=0) > VARIES
+            sides = [partial(probability_blocks, network, h) for network, h in zip(networks, per_network, strict=True)]
+            for x, y, *moved in zip(*(side() for side in sides), strict=True):
+                largest = max(largest, largest_difference(x, y))
+                # What rounding turns into NaN explains nothing.
+                explained = max([explained, *(d for z in moved if math.isfinite(d := largest_difference(x, z)))])
+                other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
+            if source.codec and result.codec:
+                for codec, side, read in zip((source.codec, result.codec), sides, texts, strict=False):
+                    read.append("".join(codec.decode(code) for _, code, _ in decode_blocks(side())))
     error_rates = None
     known = [(i, line.truth) for i, line in enumerate(lines, len(built_in)) if line.truth is not None]
     if known and texts[0]:
         truth = [text for _, text in known]
         left, right = ([read[i] for i, _ in known] for read in texts)
         error_rates = error_rate(left, truth), error_rate(right, truth)
-    varying = [np.ptp(h, axis=0) > VARIES for h in hidden[0]]
     return Behaviour(
         lines=len(inputs),
         steps=sum(map(len, inputs)),
@@ -132,9 +136,21 @@ def _run_both(
         tolerance=allowed if isinstance(allowed, float) else max(explained * MARGIN, FLOOR),
         other_best_class=other_best_class,
         texts_equal=texts[0] == texts[1] if source.codec and result.codec else None,
-        varying=float(np.mean(np.any(varying, axis=0))),
+        varying=float(np.mean(varying)),
         error_rates=error_rates,
     )
+
+
+def _batches(lines: Sequence[Floats], most: int) -> Iterator[list[Floats]]:
+    """The lines in their order, together no more than `most` steps and one line."""
+    batch: list[Floats] = []
+    for line in lines:
+        batch.append(line)
+        if sum(map(len, batch)) >= most:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def largest_difference(left: Float64, right: NDArray[Any]) -> float:

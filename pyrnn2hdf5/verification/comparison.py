@@ -20,14 +20,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Pyrnn2Hdf5Error
+from ..errors import InvalidInputError, Pyrnn2Hdf5Error
 from ..hdf5.layout import LAYOUT, DataSet, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..model.shapes import place
-from ..ocr.images import read_image, read_truth
-from ..ocr.line_normalization import normalize_line, prepare_line
+from ..ocr.images import read_truth
+from ..ocr.line_normalization import read_line
+from ..ocr.recognition import most_steps
 from ..onnx_graph import execution
 from ..sandbox.bounded import Reader
 from ..text import shorten
@@ -36,6 +37,9 @@ from .onnx_behaviour import compare_runs
 
 ARRAYS: Final = ("error", "character_errors")
 """The parts of a training record that are arrays."""
+
+NETWORKS: Final = 3
+"""As many networks run over each line, in float64."""
 
 
 @dataclass(frozen=True)
@@ -152,18 +156,21 @@ def verify(
         Where there are images and the extra `[ocr]` is not installed, or the result is an ONNX file and the extra
         `[onnx]` is not.
     """
-    return verify_files(source, result, images=images, tolerance=tolerance, network_only=network_only, limits=limits)
+    with Reader() as reader:
+        return verify_files(
+            source, result, reader, images=images, tolerance=tolerance, network_only=network_only, limits=limits
+        )
 
 
 def verify_files(
     source: str | os.PathLike[str],
     result: str | os.PathLike[str],
+    reader: Reader,
     *,
     images: Sequence[str | os.PathLike[str]] = (),
     tolerance: float | None = None,
     network_only: bool = False,
     limits: Limits = DEFAULT_LIMITS,
-    reader: Reader | None = None,
 ) -> Verification:
     """As `verify`; `reader` is the process to read with, for many pairs."""
     runs = is_onnx(result)
@@ -172,7 +179,7 @@ def verify_files(
     expected, source_model = _load(source, limits, reader)
     got, result_model = _load(result, limits, reader)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
-    lines = [_line(image, normalizer, source_model.Ni) for image in images]
+    lines = [_line(image, normalizer, source_model, reader) for image in images]
     # The file is that of its model, to the byte.
     onnxruntime = compare_runs(result_model, lines, tolerance) if runs else None
     if not network_only:
@@ -191,16 +198,19 @@ def _network_of(stored: Stored, model: Model) -> tuple[Stored, Model]:
     return store(bare, float64=stored.float64), bare
 
 
-def _load(path: str | os.PathLike[str], limits: Limits, reader: Reader | None) -> tuple[Stored, Model]:
+def _load(path: str | os.PathLike[str], limits: Limits, reader: Reader) -> tuple[Stored, Model]:
     try:
         return load_stored(path, limits=limits, reader=reader)
     except Pyrnn2Hdf5Error as error:
         raise error.about(path) from error
 
 
-def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, Ni: int) -> Line:
+def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, model: Model, reader: Reader) -> Line:
     try:
-        return Line(prepare_line(normalize_line(read_image(image), normalizer, Ni)), read_truth(image))
+        xs = read_line(image, normalizer, model.Ni, most=max(most_steps(model) // NETWORKS, 1), reader=reader).xs
+        if not len(xs):
+            raise InvalidInputError("line image: expected ink on paper, got a blank image")
+        return Line(xs, read_truth(image))
     except Pyrnn2Hdf5Error as error:
         raise error.about(image) from error
 

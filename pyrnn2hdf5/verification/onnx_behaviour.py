@@ -41,24 +41,21 @@ def compare_runs(model: Model, lines: Sequence[Line] = (), tolerance: float | No
     # What both sides take is the same to the bit.
     inputs = [np.asarray(xs, np.float32) for xs in (*built_in_lines(model.Ni), *(line.xs for line in lines))]
     steps = [xs[len(xs) // 2 :][:1] for xs in inputs]
-    hidden = [hidden_batch(networks, some) for some in (inputs, steps)]
-
     largest, explained, other_best_class = 0.0, FLOAT32_ROUNDING, 0
+    moving = np.zeros(2 * model.Ns, bool)
     texts: list[tuple[str, str]] = []
-    for some, per_network in zip((inputs, steps), hidden, strict=True):
-        of_lines = list(zip(*per_network, strict=True))
-        for start in range(0, len(some), BATCH):
-            batch = some[start : start + BATCH]
-            for xs, padded, hs in zip(batch, run(session, batch), of_lines[start:], strict=False):
-                ours, *moved = (class_probabilities(network, h) for network, h in zip(networks, hs, strict=True))
-                # What rounding turns into NaN explains nothing.
-                explained = max([explained, *(d for z in moved if math.isfinite(d := largest_difference(ours, z)))])
-                for theirs in (padded, *run(session, [xs])):
-                    largest = max(largest, largest_difference(ours, theirs))
-                    other_best_class += int(np.count_nonzero(ours.argmax(1) != theirs.argmax(1)))
-                    if model.codec:
-                        texts.append((model.decode(ours), model.decode(theirs)))
-    moving = [np.ptp(h, axis=0) > VARIES for h in hidden[0][0]]
+    for batch in (some[start : start + BATCH] for some in (inputs, steps) for start in range(0, len(some), BATCH)):
+        hidden = zip(*hidden_batch(networks, batch), strict=True)
+        for xs, padded, hs in zip(batch, run(session, batch), hidden, strict=True):
+            moving |= np.ptp(hs[0], axis=0) > VARIES
+            ours, *moved = (class_probabilities(network, h) for network, h in zip(networks, hs, strict=True))
+            # What rounding turns into NaN explains nothing.
+            explained = max([explained, *(d for z in moved if math.isfinite(d := largest_difference(ours, z)))])
+            for theirs in (padded, *run(session, [xs])):
+                largest = max(largest, largest_difference(ours, theirs))
+                other_best_class += int(np.count_nonzero(ours.argmax(1) != theirs.argmax(1)))
+                if model.codec:
+                    texts.append((model.decode(ours), model.decode(theirs)))
     return Behaviour(
         lines=len(inputs),
         steps=sum(map(len, inputs)),
@@ -66,5 +63,5 @@ def compare_runs(model: Model, lines: Sequence[Line] = (), tolerance: float | No
         tolerance=explained * MARGIN if tolerance is None else tolerance,
         other_best_class=other_best_class,
         texts_equal=all(ours == theirs for ours, theirs in texts) if model.codec else None,
-        varying=float(np.mean(np.any(moving, axis=0))),
+        varying=float(np.mean(moving)),
     )

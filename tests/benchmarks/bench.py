@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..pickles import Scalar, dump, recognizer
-from .measure import PYTHON27, ROOT, Program, exponent, in_turn, our_library, ours, peer
+from .measure import PYTHON27, ROOT, Program, exponent, in_turn, on_cores, our_library, ours, peer, rpred
 from .tables import Goal, Row, long_table, put_between_marks, short_table
 
 REAL = ROOT.parent / "shared" / "real"
@@ -34,7 +34,8 @@ HIGHLIGHTS = (
     "convert and verify en-default-history",
     "show en-default-history",
     "100 different models, two small kinds, 2 processes, verified",
-    "forward pass, 12 lines in one batch",
+    "ocr of 60 lines, one core",
+    "forward pass in float32, 12 lines in one batch",
 )
 """Cases that README.md shows."""
 
@@ -134,8 +135,8 @@ def inside(folder: Path) -> Iterator[Row]:
     a, b, ratio = in_turn(peer("load", path).printed, our_library("load", path).printed, 3)
     yield Row("load_hdf5 fraktur-jze", seconds(b), f"kraken {seconds(a)}", ratio, FASTER, Goal(">=", 15))
     lines = sorted((REAL / "lines").glob("*.npz"))
-    for how, some, least in (("one", lines[:1], 8), ("batch", lines, 15)):
-        case = f"forward pass, {'one line' if how == 'one' else f'{len(lines)} lines in one batch'}"
+    for how, some, least in (("one", lines[:1], 4), ("batch", lines, 12)):
+        case = f"forward pass in float32, {'one line' if how == 'one' else f'{len(lines)} lines in one batch'}"
         a, b, ratio = in_turn(our_library(how, SMALL, *some).printed, peer("steps", SMALL, *some).printed, 5)
         yield Row(case, f"{a:,.0f} steps/s", f"ocropy {b:,.0f} steps/s", ratio, FASTER, Goal(">=", least))
         case = case.replace("forward pass", "onnxruntime")
@@ -146,6 +147,29 @@ def inside(folder: Path) -> Iterator[Row]:
         ):
             a, b, ratio = in_turn(onnx.printed, other.printed, 5)
             yield Row(case, f"{a:,.0f} steps/s", f"{name} {b:,.0f} steps/s", ratio, FASTER, Goal(">=", goal))
+
+
+def lines_read(folder: Path) -> Iterator[Row]:
+    """Line images to texts, whole processes."""
+    model, stored = shutil.copy(SMALL, folder), folder / "model.hdf5"
+    ours("convert", "-q", "--force", SMALL, "-o", stored).run()
+    # Copies, for ocropy writes its texts beside the images.
+    images = [
+        Path(shutil.copy(path, folder / f"{copy}-{path.name}"))
+        for copy in range(5)
+        for path in sorted((REAL / "lines").glob("*.png"))
+    ]
+    for count, cores, jobs, least in ((12, 1, 1, 4), (60, 1, 1, 6), (60, 2, 1, 8), (60, 2, 2, 8)):
+        on = f"{'one core' if cores == 1 else f'{cores} cores'}{f', -j {jobs}' if jobs > 1 else ''}"
+        left = on_cores(rpred("-n", "-q", "-Q", 1, "-m", model, *images[:count]), 1)
+        right = on_cores(ours("ocr", "-q", "-j", jobs, "-m", stored, *images[:count]), cores)
+        a, b, ratio = in_turn(left.seconds, right.seconds, 1 if count > 12 else 3)
+        goal = Goal(">=", least)
+        yield Row(f"ocr of {count} lines, {on}", seconds(b), f"ocropus-rpred {seconds(a)}", ratio, FASTER, goal)
+    left = on_cores(peer("ocr", stored, *images[:12]), 1)
+    right = on_cores(ours("ocr", "-q", "-m", stored, *images[:12]), 1)
+    a, b, ratio = in_turn(left.seconds, right.seconds, 3)
+    yield Row("ocr of 12 lines, one core", seconds(b), f"kraken {seconds(a)}", ratio, FASTER, Goal(">=", 5))
 
 
 def starts() -> Iterator[Row]:
@@ -212,7 +236,9 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in (conversions(folder), archives(folder), inside(folder), starts(), growth(folder)):
+        for part in (
+            *(conversions(folder), archives(folder), inside(folder), lines_read(folder), starts(), growth(folder)),
+        ):
             for row in part:
                 rows.append(row)
                 print(f"{row.case}: {row.ours}; {row.peer}; {row.ratio_in_words} ({row.goal})", flush=True)

@@ -65,6 +65,18 @@ def peer(*words: object) -> Program:
     return Program((PYTHON27, str(HERE / "peers_py27.py"), *map(str, words)), environment)
 
 
+def rpred(*words: object) -> Program:
+    """ocropy's own program that reads lines."""
+    environment = {**ONE_THREAD, "PYTHONPATH": str(ROOT / ".py27")}
+    return Program((PYTHON27, str(ROOT / ".py27" / "bin" / "ocropus-rpred"), *map(str, words)), environment)
+
+
+def on_cores(program: Program, count: int) -> Program:
+    """A program that has so many cores."""
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:count]))
+    return Program(("taskset", "-c", cores, *program.words), program.environment)
+
+
 def in_turn(left: Callable[[], float], right: Callable[[], float], rounds: int) -> tuple[float, float, float]:
     """Medians of both, and of the ratio left / right of each pair; a first pair only warms up."""
     pairs = [(left(), right()) for _ in range(rounds + (rounds > 1))][rounds > 1 :]

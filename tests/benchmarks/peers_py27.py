@@ -6,6 +6,7 @@
     peers_py27.py load MODEL.hdf5           prints the seconds that kraken takes to load a converted model
     peers_py27.py load_object MODEL         ocropy loads a pyrnn file
     peers_py27.py steps MODEL LINE...       prints steps a second of ocropy's forward pass
+    peers_py27.py ocr MODEL IMAGE...        kraken reads line images
 """
 
 from __future__ import absolute_import, division, print_function
@@ -69,6 +70,19 @@ def steps(path, *lines):
     arrays = [np.load(line) for line in lines]
     prepared = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
     return sum(map(len, prepared)) / best(lambda: [np.array(network.lstm.forward(line)) for line in prepared], 3)
+
+
+def ocr(model, *images):
+    from PIL import Image
+    from kraken.lib.models import load_any
+    from kraken.rpred import rpred
+
+    network = load_any(model)
+    for path in images:
+        image = Image.open(path).convert("L")
+        (record,) = rpred(network, image, [(0, 0) + image.size])
+        if not record.prediction:
+            raise SystemExit("%s: nothing read" % path)
 
 
 # The peers talk on stdout.

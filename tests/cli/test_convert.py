@@ -68,7 +68,7 @@ FAILURES = {
     "truncated": (SOURCE.read_bytes()[:100_000], "gzip data is damaged or cut off: fetch the file again\n"),
     "truncated plain": (
         (MODELS / "digits-plain.pyrnn").read_bytes()[:9999],
-        "malformed pickle, cut off before its end: fetch the file again",
+        "it is damaged or cut off: fetch the file again",
     ),
     "something else": (dump({"a": 1}), "expected a line recognizer (SeqRecognizer), got a dict"),
     "hostile": (dump(Name("os", "system")), "refused global os.system: not part of an OCRopus line recognizer"),

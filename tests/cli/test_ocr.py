@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 import pyrnn2hdf5
 from pyrnn2hdf5.cli.text_output import evaluation_lines, text_line
@@ -18,9 +22,8 @@ from pyrnn2hdf5.errors import TargetConflictError
 from pyrnn2hdf5.files.paths import refuse_shared_targets
 from pyrnn2hdf5.model.model import Codec
 from pyrnn2hdf5.ocr.evaluation import evaluate
-from pyrnn2hdf5.ocr.images import read_image
 
-from ..conftest import LINES, MODELS, SHARED
+from ..conftest import LINES, MODELS, SHARED, grey_image
 from .commands import run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
@@ -49,6 +52,14 @@ def book(tmp_path: Path) -> Path:
 def texts(folder: Path) -> dict[str, str]:
     found = sorted(folder.rglob("*.txt"))
     return {str(path.relative_to(folder)): path.read_text("utf-8") for path in found if ".gt." not in path.name}
+
+
+def closing(done: Result, read: int, failed: int = 0) -> str:
+    """The last line of a run over several images."""
+    *_, last = done.stderr.splitlines()
+    lines = "line" if read == 1 else "lines"
+    assert re.fullmatch(rf"{read} {lines} read{f', {failed} failed' if failed else ''}, \d+\.\d s", last)
+    return last
 
 
 def test_a_single_image_gives_its_text(model: Path) -> None:
@@ -91,7 +102,8 @@ def test_a_broken_image_fails_alone(model: Path, tmp_path: Path) -> None:
     errors = done.stderr.splitlines()
     assert errors[0] == f"error: {tmp_path}/*.tif: expected line images, found none"
     assert errors[1].startswith(f"error: {tmp_path}/broken\\x1b.png: expected an image (PNG, TIFF, ")
-    assert errors[2:] == [f"error: {tmp_path}/none.png: No such file or directory"]
+    assert errors[2] == f"error: {tmp_path}/none.png: No such file or directory"
+    assert errors[3:] == [closing(done, 1, 2)]
     done = run("ocr", "-m", model, broken, "--json")
     assert (done.exit_code, json.loads(done.stdout)["error"]["kind"]) == (1, "InvalidInputError")
 
@@ -113,7 +125,9 @@ def test_warnings_are_a_line_each(model: Path, tmp_path: Path) -> None:
 def test_where_text_files_go(model: Path, book: Path, tmp_path: Path) -> None:
     one, two = (f"{text}\n" for text in TEXTS[:2])
     done = run("ocr", "-m", model, book, "-o", tmp_path / "out")
-    assert (done.exit_code, done.output) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == closing(done, 4) + "\n"
+    assert run("ocr", "-q", "-m", model, book, "-o", tmp_path / "out").output == ""
     assert texts(tmp_path / "out") == {"1/0.txt": one, "1/1.txt": two, "2/0.txt": one, "2/1.txt": two}
     run("ocr", "-m", model, book / "*" / "0.*.png", "-o", tmp_path / "glob", "--suffix", ".ocr.txt")
     assert texts(tmp_path / "glob") == {"1/0.ocr.txt": one, "2/0.ocr.txt": one}
@@ -160,7 +174,8 @@ def test_a_text_file_that_cannot_be_written_fails_alone(model: Path, book: Path,
     (tmp_path / "out" / "1").write_text("in the way")
     done = run("ocr", "-m", model, book, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert done.stderr.count("\n") == done.stderr.count("error: ") == 2
+    assert done.stderr.count("error: ") == 2
+    assert [line for line in done.stderr.splitlines() if "error: " not in line] == [closing(done, 2, 2)]
     assert list(texts(tmp_path / "out")) == ["2/0.txt", "2/1.txt"]
 
 
@@ -176,7 +191,7 @@ def test_json(model: Path) -> None:
     assert (said["schema"], said["image"], said["text"]) == (1, str(LINES / "line-0.png"), TEXTS[0])
     assert [character["label"] for character in said["characters"]] == list(TEXTS[0])
     assert list(said["characters"][0]) == ["label", "column", "probability"]
-    width = read_image(LINES / "line-0.png").shape[1]
+    width = grey_image(LINES / "line-0.png").shape[1]
     assert all(0 <= c["column"] < width and 0 < c["probability"] <= 1 for c in said["characters"])
 
 
@@ -207,7 +222,7 @@ def test_evaluate(model: Path, book: Path) -> None:
 
 def test_evaluate_without_truth(model: Path, tmp_path: Path) -> None:
     shutil.copy(LINES / "line-0.png", tmp_path)
-    done = run("ocr", "-m", model, tmp_path, "--evaluate")
+    done = run("ocr", "-q", "-m", model, tmp_path, "--evaluate")
     assert (done.exit_code, done.stderr) == (1, "error: expected NAME.gt.txt beside the images, found none\n")
     (tmp_path / "line-0.gt.txt").write_bytes(b"\xff")
     assert "line-0.gt.txt: expected UTF-8" in run("ocr", "-m", model, tmp_path, "--evaluate").stderr
@@ -262,14 +277,12 @@ def test_a_locale_that_cannot_write_the_text(hostile: Path) -> None:
     assert done.stdout.endswith(b"\\u200c\\ud800 3\n")
 
 
-@pytest.mark.parametrize("package", ["PIL", "scipy"])
-def test_a_missing_extra_is_one_line_with_the_cure(model: Path, package: str) -> None:
-    script = f"import sys; sys.modules['{package}'] = None; from pyrnn2hdf5.cli import main; main()"
+def test_a_missing_extra_is_one_line_with_the_cure(model: Path) -> None:
+    script = "import sys; sys.modules['PIL'] = None; from pyrnn2hdf5.cli import main; main()"
     command = [sys.executable, "-c", script, "ocr", "-m", str(model), str(LINES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    name = {"PIL": "Pillow", "scipy": "SciPy"}[package]
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: line images need {name}: install it with `pip install 'pyrnn2hdf5[ocr]'`\n"
+    assert done.stderr == "error: line images need Pillow: install it with `pip install 'pyrnn2hdf5[ocr]'`\n"
 
 
 def test_models_that_cannot_be_used(tmp_path: Path) -> None:
@@ -355,20 +368,22 @@ def test_a_place_that_cannot_be_searched_is_told(model: Path, book: Path, monkey
 
     monkeypatch.setattr("os.access", lambda path, *rest, **more: str(path)[-1] != "2" and access(path, *rest, **more))
     line = f"error: {book}/2: Permission denied\n"
+    done = run("ocr", "-q", "-m", model, book)
+    assert (done.exit_code, done.stderr) == (1, line)
     done = run("ocr", "-m", model, book)
-    assert (done.exit_code, done.stdout.count("\n"), done.stderr) == (1, 2, line)
+    assert (done.exit_code, done.stdout.count("\n"), done.stderr) == (1, 2, f"{line}{closing(done, 2)}\n")
     done = run("ocr", "-m", model, book / "2")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
     monkeypatch.setattr(Path, "is_file", refuse)
     done = run("ocr", "-m", model, book / "2" / "*.png", book / "1")
     assert (done.exit_code, done.stdout.count("\n")) == (1, 2)
-    assert done.stderr == f"error: {book}/2/0.bin.png: Permission denied\n"
+    assert done.stderr == f"error: {book}/2/0.bin.png: Permission denied\n{closing(done, 2)}\n"
 
 
 def test_a_name_too_long_fails_alone(model: Path) -> None:
     done = run("ocr", "-m", model, "x" * 300, LINES / "line-0.png")
     assert (done.exit_code, done.stdout) == (1, f"{LINES / 'line-0.png'}\t{TEXTS[0]}\n")
-    assert done.stderr == f"error: {'x' * 300}: File name too long\n"
+    assert done.stderr == f"error: {'x' * 300}: File name too long\n{closing(done, 1, 1)}\n"
     assert run("ocr", "-m", model, LINES / "line-0.png", "-o", "x" * 300).exit_code == 1
 
 
@@ -392,3 +407,53 @@ def test_nothing_names_no_image_and_no_model(model: Path) -> None:
         done = run("ocr", *arguments)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "got nothing" in done.stderr
+
+
+def on_terminal(*words: object, stdout: int | None) -> tuple[int, str]:
+    """Run with stderr on a terminal, and stdout there too where it is None; returns exit code and what came there."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pyrnn2hdf5", *map(str, words)]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    process = subprocess.Popen(command, stdout=theirs if stdout is None else stdout, stderr=theirs, env=environment)
+    os.close(theirs)
+    said = b""
+    # Linux says so where other systems say that nothing comes any more.
+    with contextlib.suppress(OSError):
+        while data := os.read(ours, 2**16):
+            said += data
+    os.close(ours)
+    return process.wait(), said.decode("utf-8")
+
+
+def test_progress_on_a_terminal_and_results_where_they_belong(model: Path, tmp_path: Path) -> None:
+    images = sorted(LINES.glob("*.png"))
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"x")
+    expected = "".join(f"{image}\t{text}\n" for image, text in zip(images, TEXTS, strict=True))
+    with (tmp_path / "out").open("wb") as file:
+        code, said = on_terminal("ocr", "-j", "2", "-m", model, broken, LINES, stdout=file.fileno())
+    assert code == 1
+    assert (tmp_path / "out").read_text("utf-8") == expected
+    assert f"error: {broken}: expected an image" in said
+    assert "7/7" in said
+    assert re.search(r"6 lines read, 1 failed, \d+\.\d s\r\n$", said)
+    code, said = on_terminal("ocr", "-m", model, LINES, stdout=None)
+    assert code == 0
+    assert "6/6" in said
+    assert all(f"{image}\t{text}" in said or text in said for image, text in zip(images, TEXTS, strict=True))
+    assert "\x1b" not in on_terminal("ocr", "-q", "-m", model, LINES, stdout=None)[1]
+
+
+def test_processes_change_nothing(model: Path, book: Path) -> None:
+    assert run("ocr", "-j", "3", "-m", model, LINES, book).stdout == run("ocr", "-m", model, LINES, book).stdout
+    assert run("ocr", "-j", "0", "-m", model, LINES).exit_code == 2
+
+
+def test_a_text_too_long_to_compare_fails_alone(model: Path, book: Path) -> None:
+    (book / "1" / "0.gt.txt").write_text("x" * 65_536)
+    (book / "2" / "0.gt.txt").write_text("x" * 65_537)
+    done = run("ocr", "-m", model, book, "--evaluate")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[4].startswith("3 lines, ")
+    assert f"{book}/2/0.bin.png: " in done.stderr
+    assert "expected at most 65536 bytes, got 65537" in done.stderr

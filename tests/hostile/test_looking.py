@@ -54,7 +54,7 @@ class Counting(io.BytesIO):
 @pytest.mark.parametrize("what", EMPTY)
 def test_only_so_much_is_read_before_there_is_content(what: str) -> None:
     file = Counting(EMPTY[what]())
-    with pytest.raises(SourceError, match=r"packed data: expected content in its first \d+ bytes, got none"):
+    with pytest.raises(SourceError, match=r"expected a pickle, got an empty stream: nothing in its first \d+ bytes"):
         SourceStream("m", file, 2**30)
     assert file.taken <= (GZIP_PATIENCE if file.getvalue()[:2] == b"\x1f\x8b" else PATIENCE) + CHUNK
 
@@ -88,12 +88,12 @@ def test_a_folder_of_them_costs_no_command(tmp_path: Path) -> None:
     done = here("convert", folder, "-o", tmp_path / "out")
     assert done.code == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.pyrnn.hdf5"]
-    assert done.stderr.count("packed data: expected content in its first") == 3
+    assert done.stderr.count("got an empty stream: nothing in") == 3
     assert "\ngood.pyrnn.gz " in here("show", folder).stdout
     assert here("models", "--model-dir", folder).code == 0
     for path in (folder / "sparse", folder / "sparse.pyrnn.gz"):
         for command in (("convert",), ("show",), ("verify", MODELS / "digits.pyrnn.gz")):
-            assert "expected content in its first" in hold_promise(here(*command, path))
+            assert "got an empty stream: nothing in" in hold_promise(here(*command, path))
 
 
 LONG = b"a" * 3_000_000

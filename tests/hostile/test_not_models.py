@@ -85,7 +85,7 @@ CONTENTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "gzip cut in its header": (lambda: SOURCE.read_bytes()[:5], "gzip data is damaged"),
     "nothing in gzip": (lambda: gzip.compress(b""), "expected a pickle, got an empty stream"),
     "protocol 6": (lambda: b"\x80\x06N.", "pickle protocol: expected 0 to 5, got 6"),
-    "only PROTO": (lambda: b"\x80\x02", "malformed pickle, cut off before its end: fetch the file again"),
+    "only PROTO": (lambda: b"\x80\x02", "malformed pickle: Ran out of input; it is damaged or cut off"),
     "a pickle of nothing": (lambda: b"\x80\x02N.", "expected a line recognizer (SeqRecognizer), got nothing"),
 }
 

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from pyrnn2hdf5.errors import InvalidInputError
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, decode_classes, forward_batch, hidden_batch
+from pyrnn2hdf5.model.lstm import (
+    LSTM,
+    Network,
+    Softmax,
+    class_probabilities,
+    decode_blocks,
+    decode_classes,
+    forward_batch,
+    gates_of,
+    hidden_batch,
+    hidden_units,
+)
 from pyrnn2hdf5.verification.behaviour import built_in_lines
 
 from ..conftest import LINES, MODELS, prepared
@@ -144,3 +160,37 @@ def test_of_equal_probabilities_the_last_counts() -> None:
 def test_outputs_must_be_two_dimensional() -> None:
     with pytest.raises(InvalidInputError, match="outputs: expected shape"):
         decode_classes(np.zeros(3))
+
+
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(0, 12), st.just(3)), elements=st.sampled_from([0.0, 0.2, 0.6, 0.9])),
+    st.lists(st.integers(0, 12), max_size=4),
+)
+def test_blocks_of_steps_are_decoded_as_the_whole(outputs: np.ndarray, cuts: list[int]) -> None:
+    whole = decode_classes(outputs)
+    found = list(decode_blocks(np.split(outputs, sorted(cut for cut in cuts if cut <= len(outputs)))))
+    assert [(step, code) for step, code, _ in found] == whole
+    assert all(p == outputs[step, code] for step, code, p in found)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-00004000"])
+def test_float32_reads_the_same(name: str) -> None:
+    network = load_file(MODELS / f"{name}.pyrnn.gz").network
+    lines = [prepared(np.load(path)) for path in sorted(LINES.glob("*.line.npy"))]
+    W2: Any = network.softmax.W2.astype(np.float32)
+    single = replace(network, softmax=replace(network.softmax, W2=W2))
+    (hidden,) = hidden_units(gates_of([network], np.float32), lines)
+    for units, expected in zip(hidden, forward_batch([network], lines)[0], strict=True):
+        outputs = class_probabilities(single, units)
+        assert outputs.dtype == units.dtype == np.float32
+        assert np.abs(outputs - expected).max() < 1e-5
+        assert decode_classes(outputs) == decode_classes(expected)
+
+
+def test_float32_is_bounded_as_float64() -> None:
+    W2 = np.array([[1e6, 0, 0], [-1e6, 0, 0], [100.0, 0, 0]])
+    lstm = one_unit(WCI_x=1.0, WGI_bias=1e4, WGO_bias=-1e4)
+    networks = [Network(lstm, lstm, Softmax(2, 3, W2.astype(kind))) for kind in (np.float32, np.float64)]
+    (units,) = hidden_units(gates_of(networks[:1], np.float32), [[[1.0]]])
+    expected = forward_batch(networks[1:], [[[1.0]]])[0][0]
+    assert np.abs(class_probabilities(networks[0], units[0]) - expected).max() < 1e-6

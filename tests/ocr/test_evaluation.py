@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyrnn2hdf5.errors import InvalidInputError
 from pyrnn2hdf5.ocr import evaluation
-from pyrnn2hdf5.ocr.evaluation import error_rate, evaluate
+from pyrnn2hdf5.ocr.evaluation import compare_texts, error_rate, evaluate
 
 ALPHABET = "ab\u0301\u00e1"
 
@@ -57,3 +59,14 @@ def test_error_rate() -> None:
     assert error_rate(["a\u0301"], ["\u00e1"]) == 0
     assert error_rate([""], [""]) == 0
     assert error_rate(["ab", "c"], ["ab", "d"]) == 1 / 3
+
+
+def test_what_is_compared_is_bounded() -> None:
+    # A label may have 256 characters, a truth 64 KiB.
+    for read, truth in (("x" * 20_000, "y" * 2_000), ("x" * 2**17, ""), ("", "y" * 2**17)):
+        with pytest.raises(InvalidInputError, match=f"to compare, got {len(read)} and {len(truth)}"):
+            compare_texts(read, truth)
+        with pytest.raises(InvalidInputError):
+            error_rate([read], [truth])
+    assert len(compare_texts("x" * 2**16, "").edits) == 2**16
+    assert compare_texts("x" * 4000, "y" * 4000).edits == (("y", "x"),) * 4000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 import zlib
@@ -13,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pyrnn2hdf5.errors import InvalidInputError, Pyrnn2Hdf5Error
+from pyrnn2hdf5.errors import InvalidInputError, SourceError
 from pyrnn2hdf5.ocr import images
-from pyrnn2hdf5.ocr.images import read_image
-from pyrnn2hdf5.ocr.recognition import Recognition, recognize, recognize_each
+from pyrnn2hdf5.ocr.recognition import Recognition, recognize
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
-from ..conftest import LINES, MODELS
+from ..conftest import LINES, MODELS, grey_image
 
 DIGITS = load_pyrnn(MODELS / "digits.pyrnn.gz")
 IMAGES = sorted(LINES.glob("*.png"))
@@ -39,10 +39,9 @@ MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr", "HSV", "LAB"
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
     st.sampled_from(["PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP", "PPM", "MPO"]),
     st.binary(min_size=1, max_size=64),
-    st.booleans(),
 )
 def test_no_image_that_pillow_writes_is_a_crash(
-    tmp_path: Path, mode: str, size: tuple[int, int], format: str, data: bytes, normalize: bool
+    tmp_path: Path, mode: str, size: tuple[int, int], format: str, data: bytes
 ) -> None:
     bits = {"1": 1, "F": 4, "I": 4}.get(mode, 2 if mode.startswith("I;") else len(Image.new(mode, (1, 1)).getbands()))
     count = ((size[0] + 7) // 8 if mode == "1" else size[0] * bits) * size[1]
@@ -54,8 +53,9 @@ def test_no_image_that_pillow_writes_is_a_crash(
             image.save(path, format=format)
     except (OSError, KeyError, ValueError):
         return
-    (result,) = recognize_each(DIGITS, [path], normalize=normalize)
-    assert isinstance(result, Recognition | Pyrnn2Hdf5Error)
+    # Without the process around it: that would turn what is forgotten into an error of the file.
+    with contextlib.suppress(InvalidInputError):
+        assert grey_image(path).shape == image.size[::-1]
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,8 +67,8 @@ def test_no_damaged_image_is_a_crash(tmp_path: Path, suffix: str, data: st.DataO
     for _ in range(data.draw(st.integers(0, 4))):
         content[data.draw(st.integers(0, min(len(content), 300) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    (result,) = recognize_each(DIGITS, [path])
-    assert isinstance(result, Recognition | Pyrnn2Hdf5Error)
+    with contextlib.suppress(InvalidInputError):
+        assert grey_image(path).ndim == 2
 
 
 @pytest.mark.parametrize("size", [(20000, 900), (13000, 13000), (60000, 60000)])
@@ -85,7 +85,7 @@ def test_huge_images_are_refused_before_they_are_unpacked(tmp_path: Path, size: 
 def test_other_things_than_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(InvalidInputError, match="expected an image file, got a folder, device or pipe"):
+        with pytest.raises(SourceError, match="expected a file, got a d"):
             recognize(DIGITS, [path])
     (tmp_path / "text.png").write_bytes(b"no image")
     (tmp_path / "x.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n")
@@ -99,12 +99,12 @@ def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
     image.save(tmp_path / "x.tif", save_all=True, append_images=[Image.new("L", image.size, 255)])
     (result,) = recognize(DIGITS, [tmp_path / "x.tif"])
     assert result.text == OCROPY[0]
-    assert result.warnings == ("the file has 2 frames, only the first was read",)
+    assert result.warnings == ("the file has further frames, only the first was read",)
 
 
 @pytest.mark.parametrize("top", [1.0, 255.0, 65535.0, 1e30])
 def test_grey_values_may_have_any_scale(tmp_path: Path, top: float) -> None:
-    values = images.read_image(IMAGES[0])
+    values = grey_image(IMAGES[0])
     Image.fromarray((values / values.max() * top).astype(np.float32)).save(tmp_path / "x.tif")
     assert texts(recognize(DIGITS, [tmp_path / "x.tif", values * top])) == OCROPY[:1] * 2
     Image.fromarray((values - 0.5).astype(np.float32)).save(tmp_path / "x.tif")
@@ -135,18 +135,18 @@ def test_images_of_every_mode_are_grey_in_0_to_1(tmp_path: Path, mode: str) -> N
     else:
         image = Image.fromarray(grey).convert("RGB" if mode == "CMYK" else mode).convert(mode)
     image.save(path)
-    values = read_image(path)
+    values = grey_image(path)
     assert values.tolist() == (grey / 255).tolist()
 
 
 def test_colour_is_the_mean_of_its_channels_and_transparency_is_paper(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2), (30, 60, 90)).save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png") == pytest.approx(np.full((2, 2), 60 / 255))
+    assert grey_image(tmp_path / "a.png") == pytest.approx(np.full((2, 2), 60 / 255))
     Image.new("RGBA", (2, 2), (0, 0, 0, 0)).save(tmp_path / "b.png")
-    assert read_image(tmp_path / "b.png").tolist() == [[1.0] * 2] * 2
+    assert grey_image(tmp_path / "b.png").tolist() == [[1.0] * 2] * 2
 
 
 def test_an_image_is_bounded(tmp_path: Path) -> None:
     Image.new("1", (2**13, 2**10 + 1), 1).save(tmp_path / "a.png")
     with pytest.raises(InvalidInputError, match="expected at most 8388608 pixels, got 8192 x 1025"):
-        read_image(tmp_path / "a.png")
+        grey_image(tmp_path / "a.png")

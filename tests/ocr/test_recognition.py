@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,15 @@ from hypothesis.extra import numpy as hnp
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError
 from pyrnn2hdf5.model import lstm
-from pyrnn2hdf5.model.model import Codec, LineNormalizer
-from pyrnn2hdf5.ocr import images, recognition
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, arrays_of, network_of
 from pyrnn2hdf5.ocr import line_normalization as lines
+from pyrnn2hdf5.ocr import recognition
 from pyrnn2hdf5.ocr.evaluation import error_rate
 from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning, read_line
 from pyrnn2hdf5.ocr.recognition import Recognition, recognize, recognize_each
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
-from ..conftest import LINES, MODELS, SHARED, Load
+from ..conftest import LINES, MODELS, SHARED, Load, grey_image
 from ..pickles import recognizer
 
 DIGITS = load_pyrnn(MODELS / "digits.pyrnn.gz")
@@ -37,33 +39,75 @@ def texts(results: list[Recognition]) -> list[str]:
 
 def test_images_and_arrays_are_read_as_ocropy_reads_them() -> None:
     assert texts(recognize(DIGITS, IMAGES)) == OCROPY
-    assert texts(recognize(DIGITS, [images.read_image(path) for path in IMAGES])) == OCROPY
+    assert texts(recognize(DIGITS, [grey_image(path) for path in IMAGES])) == OCROPY
     dewarped = [np.load(path.with_name(path.stem + ".line.npy")) for path in IMAGES]
     assert texts(recognize(DIGITS, dewarped, normalize=False)) == OCROPY
     assert recognize(DIGITS, []) == []
 
 
-@pytest.mark.parametrize(("window", "steps"), [(1, 1), (2, 400), (4, 700), (256, 2**15)])
-def test_batches_change_nothing_but_the_speed(monkeypatch: pytest.MonkeyPatch, window: int, steps: int) -> None:
+@pytest.mark.parametrize(("lines", "cells", "jobs"), [(1, 1, 0), (2, 2**30, 1), (4, 50_000, 2), (256, 2**30, 3)])
+def test_batches_and_processes_change_nothing_but_the_speed(
+    monkeypatch: pytest.MonkeyPatch, lines: int, cells: int, jobs: int
+) -> None:
     expected = recognize(DIGITS, IMAGES)
-    monkeypatch.setattr(recognition, "WINDOW", window)
-    monkeypatch.setattr(recognition, "BATCH_STEPS", steps)
+    monkeypatch.setattr(recognition, "LINES", lines)
+    # Of the batches, not of a line.
+    monkeypatch.setattr(recognition, "most_steps", lambda model: 2**16)
+    monkeypatch.setattr("pyrnn2hdf5.ocr.recognition.MAX_CELLS", cells)
     given = [IMAGES[i] for i in (3, 0, 5, 1, 4, 2)]
-    got = recognize(DIGITS, given)
+    got = list(recognize_each(DIGITS, given, jobs=jobs))
     for i, result in zip((3, 0, 5, 1, 4, 2), got, strict=True):
+        assert isinstance(result, Recognition)
         assert result.text == expected[i].text
         assert [c.column for c in result.characters] == [c.column for c in expected[i].characters]
         assert np.allclose(
-            [c.probability for c in result.characters], [c.probability for c in expected[i].characters], atol=1e-12
+            [c.probability for c in result.characters], [c.probability for c in expected[i].characters], atol=1e-5
         )
 
 
 @given(st.lists(st.integers(0, 2**17), max_size=40))
-def test_every_line_is_in_one_batch(lengths: list[int]) -> None:
-    batches = list(recognition._batches(dict(enumerate(lengths))))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+def test_every_line_is_in_one_batch_of_bounded_size(lengths: list[int]) -> None:
+    most = recognition._most_together(DIGITS)
+    # Lines that take no memory of their own.
+    lines = [PreparedLine(np.broadcast_to(np.float32(0), (length, 32)), 16, 1.0, 1) for length in lengths]
+    batches = list(recognition._batches(iter(lines), DIGITS))
+    assert [id(line) for batch in batches for line in batch] == list(map(id, lines))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= recognition.BATCH_STEPS
+        steps = [len(line.xs) for line in batch if isinstance(line, PreparedLine)]
+        assert 0 < len(steps) <= recognition.LINES
+        assert len(steps) == 1 or sum(steps) <= most
+
+
+def test_who_stops_early_waits_for_nothing(tmp_path: Path) -> None:
+    def endless() -> Iterator[Path]:
+        while True:
+            yield IMAGES[0]
+
+    results = recognize_each(DIGITS, endless(), jobs=2)
+    first = next(results)
+    results.close()
+    assert isinstance(first, Recognition)
+    assert first.text == OCROPY[0]
+
+
+@pytest.mark.parametrize(
+    ("Ni", "Ns", "No"), [(48, 100, 107), (48, 200, 550), (48, 800, 200), (120, 200, 200), (48, 100, 30_000)]
+)
+def test_lines_of_real_sizes_are_within_the_bounds(Ni: int, Ns: int, No: int) -> None:
+    # Real lines have some 22 times as many columns as rows once they are dewarped.
+    assert recognition.most_steps(sized(Ni, Ns, No)) > 30 * Ni
+
+
+@given(st.integers(1, 2000), st.integers(1, 970), st.integers(1, 50_000))
+def test_a_line_is_bounded_by_the_size_of_the_model(Ni: int, Ns: int, No: int) -> None:
+    most = recognition.most_steps(sized(Ni, Ns, No))
+    assert 1 <= most <= 2**16
+    assert most == 1 or most * (4 * Ni + 2 * Ns) * 4 <= 64 * 2**20
+    assert most == 1 or most * (8 * Ns * (Ni + Ns) + 2 * No * Ns) <= 15e9
+
+
+def sized(Ni: int, Ns: int, No: int) -> Any:
+    return SimpleNamespace(Ni=Ni, Ns=Ns, No=No)
 
 
 @pytest.mark.real
@@ -93,13 +137,13 @@ def test_characters_make_the_text_and_lie_in_the_image() -> None:
         assert "".join(c.label for c in result.characters) == result.text
         columns = [c.column for c in result.characters]
         assert columns == sorted(columns)
-        assert 0 <= columns[0] <= columns[-1] <= images.read_image(path).shape[1] - 1
+        assert 0 <= columns[0] <= columns[-1] <= grey_image(path).shape[1] - 1
         # A run of probability below the threshold for the blank: something else has the rest.
         assert all(0.3 / DIGITS.No < c.probability <= 1 for c in result.characters)
 
 
 def test_columns_are_those_of_the_image_given() -> None:
-    image = images.read_image(IMAGES[0])
+    image = grey_image(IMAGES[0])
     (plain,) = recognize(DIGITS, [image])
     (twice,) = recognize(DIGITS, [image.repeat(2, axis=0).repeat(2, axis=1)])
     (moved,) = recognize(DIGITS, [np.pad(image, ((0, 0), (200, 0)), constant_values=image.max())])
@@ -111,7 +155,7 @@ def test_columns_are_those_of_the_image_given() -> None:
 
 def test_a_character_is_where_its_ink_is() -> None:
     # Take the ink around a character away, and that character is gone.
-    image = images.read_image(IMAGES[0])
+    image = grey_image(IMAGES[0])
     (result,) = recognize(DIGITS, [image])
     at = round(result.characters[2].column)
     image[:, max(at - 12, 0) : at + 12] = image.max()
@@ -122,7 +166,7 @@ def test_a_character_is_where_its_ink_is() -> None:
 
 
 def test_steps_and_columns() -> None:
-    line = PreparedLine(np.empty((0, 4)), pad=16, scale=0.5, width=100)
+    line = PreparedLine(np.empty((0, 4), np.float32), pad=16, scale=0.5, width=100)
     assert [line.column(step) for step in (0, 16, 17, 65, 66, 90)] == [0, 0, 2, 98, 99, 99]
 
 
@@ -141,7 +185,7 @@ def test_a_blank_image_has_no_text() -> None:
 
 
 def test_what_looks_wrong_is_said() -> None:
-    image = images.read_image(IMAGES[0])
+    image = grey_image(IMAGES[0])
 
     def said(image: Any) -> str:
         return "; ".join(recognize(DIGITS, [image])[0].warnings)
@@ -153,7 +197,8 @@ def test_what_looks_wrong_is_said() -> None:
     assert said(np.pad(image, ((400, 0), (0, 0)), constant_values=1.0)).startswith(f"{400 + len(image)} rows")
     tall = np.ones((200, 30))
     tall[20:180, 10:20] = 0
-    assert said(tall) == "much taller (200) than wide (30): expected one horizontal line"
+    vertical = "30 x 200 pixels, much taller than wide: expected one horizontal line; if the text is vertical, turn it"
+    assert said(tall) == vertical
 
 
 @pytest.mark.parametrize(
@@ -165,7 +210,15 @@ def test_what_looks_wrong_is_said() -> None:
         (np.ones((0, 0)), r"got \(0, 0\)"),
         (np.array([[0, np.nan], [1, 1]]), "grey values from 0 to at most 1e\\+30, got others"),
         (np.array([["a", "b"], ["c", "d"]]), "expected numbers"),
-        (np.eye(2, 2_000_000), "expected a text line, got 2 rows and 2000000 columns"),
+        (
+            np.eye(2, 2_000_000),
+            r"of 1 to 65536 columns once it is 32 pixels high, .*, got \d+: 2 rows and 2000000 columns",
+        ),
+        (np.eye(900, 9_500), r"at most 8388608 pixels, got \(900, 9500\)"),
+        (
+            np.eye(900, 3),
+            "3 x 900 pixels, much taller than wide: expected one horizontal line; if the text is vertical",
+        ),
     ],
 )
 def test_what_is_no_line(image: Any, message: str) -> None:
@@ -173,19 +226,20 @@ def test_what_is_no_line(image: Any, message: str) -> None:
         recognize(DIGITS, [image])
 
 
-def test_a_model_cannot_ask_for_any_memory_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
-    greedy = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 20.0),)))
-    h, w = images.read_image(IMAGES[0]).shape
-    monkeypatch.setattr(lines, "MAX_PIXELS", 2 * h * w)
-    assert recognize(DIGITS, IMAGES[:1])
-    with pytest.raises(InvalidInputError, match=f"got {h} rows and {w} columns, ink over "):
-        recognize(greedy, IMAGES[:1])
+def test_a_model_cannot_ask_for_any_memory_or_time_it_likes() -> None:
+    # A range of next to nothing makes a line as long as it is narrow.
+    greedy = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 0.01),)))
+    image = np.tile(grey_image(IMAGES[0]), (1, 40))
+    h, w = image.shape
+    with pytest.raises(InvalidInputError, match=rf"got {16 * w}: {h} rows and {w} columns, ink over 2 rows"):
+        recognize(greedy, [image])
+    assert recognize(DIGITS, [image])
 
 
 def test_a_dewarped_line_must_fit_the_model() -> None:
     with pytest.raises(InvalidInputError, match="expected 32 rows as the model has inputs, got 33"):
         recognize(DIGITS, [np.eye(33)], normalize=False)
-    with pytest.raises(InvalidInputError, match="at most 65536 columns, got 70000"):
+    with pytest.raises(InvalidInputError, match="at most 65536 columns for a model of this size, got 70000"):
         recognize(DIGITS, [np.eye(32, 70000)], normalize=False)
 
 
@@ -202,18 +256,27 @@ def test_a_broken_image_fails_alone(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = lstm.hidden_batch
+    real = lstm.hidden_units
 
-    def tight(networks: Any, xs: Any) -> Any:
-        if len(xs[0]) > 200:
+    def tight(gates: Any, xs: Any) -> Any:
+        if len(xs[0]) > 300:
             raise MemoryError
-        return real(networks, xs)
+        return real(gates, xs)
 
-    monkeypatch.setattr(recognition, "hidden_batch", tight)
-    monkeypatch.setattr(recognition, "BATCH_STEPS", 1)
-    results = list(recognize_each(DIGITS, [np.eye(20, 400), IMAGES[0]]))
-    assert {type(result) for result in results} <= {MemoryError, Recognition}
-    assert len(results) == 2
+    monkeypatch.setattr(recognition, "hidden_units", tight)
+    monkeypatch.setattr(recognition, "LINES", 1)
+    image = grey_image(IMAGES[0])
+    results = list(recognize_each(DIGITS, [np.tile(image, (1, 8)), image]))
+    assert [type(result) for result in results] == [MemoryError, Recognition]
+
+
+def test_weights_beyond_float32_are_run_in_float64() -> None:
+    arrays = {name: values.copy() for name, values in arrays_of(DIGITS.network).items()}
+    # On a blank step everything is far beyond float32; elsewhere nothing changes.
+    arrays["W2"][:, 0] *= 1e38
+    large = replace(DIGITS, network=network_of(arrays, DIGITS.Ni, DIGITS.Ns, DIGITS.No))
+    xs = read_line(IMAGES[0], DIGITS.line_normalizer, DIGITS.Ni).xs
+    assert texts(recognize(large, IMAGES[:1])) == [large.predict_string(xs)]
 
 
 def test_a_model_without_codec_reads_nothing() -> None:
@@ -251,8 +314,8 @@ def test_other_normalizers(normalizer: LineNormalizer | None, warning: str | Non
 
 def test_the_parameters_of_the_model_count() -> None:
     wide = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 8.0),)))
-    assert lines.normalize_line(images.read_image(IMAGES[0]), wide.line_normalizer, 32).shape[1] < (
-        lines.normalize_line(images.read_image(IMAGES[0]), None, 32).shape[1] * 0.6
+    assert lines.normalize_line(grey_image(IMAGES[0]), wide.line_normalizer, 32).shape[1] < (
+        lines.normalize_line(grey_image(IMAGES[0]), None, 32).shape[1] * 0.6
     )
 
 
