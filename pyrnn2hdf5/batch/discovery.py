@@ -118,9 +118,15 @@ def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[Ima
     return [ImageFile(file, file.relative_to(fixed)) for file in found if file.is_file()]
 
 
-def model_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+def model_files(folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody) -> list[Path]:
     """The files below a folder that are models of any kind, or are named so, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_result(path) or _is_source(path)]
+    found = []
+    for path in _files(folder, unlisted, skipped):
+        if _is_result(path) or _is_source(path):
+            found.append(path)
+        else:
+            skipped(NO_MODEL)
+    return found
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -153,8 +153,8 @@ def main() -> None:
         if stop.code == Exit.INTERRUPTED:
             typer.echo("interrupted", err=True)
         raise
-    except (OSError, MemoryError) as error:
-        # A full disk or a closed pipe behind stdout, or no memory for what is no single model's or image's.
+    except (OSError, MemoryError, ImportError) as error:
+        # A full disk or a closed pipe behind stdout, or no memory for what is no single model's or image's, as a library.
         with contextlib.suppress(OSError):
             typer.echo(f"error: {explain(error, None)}", err=True)
         os._exit(Exit.FAILED)

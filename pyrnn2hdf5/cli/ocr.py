@@ -284,11 +284,10 @@ def _fail_alone(path: Path, error: Failure, *, as_json: bool) -> bool:
 
 def _write(target: Path, text: str) -> None:
     """The text as it is, whatever its labels are, and a newline. A lone surrogate, no text at all, is spelled out."""
-    from ..files.atomic import new_file
+    from ..files.atomic import make_folder_of, write_output
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(target, force=True) as temporary:
-        temporary.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+    make_folder_of(target)
+    write_output(target, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _show_json(path: Path, result: Recognition) -> None:

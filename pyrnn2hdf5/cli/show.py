@@ -27,6 +27,7 @@ from .common import (
     prepare_outputs,
     print_json,
     refuse_overwriting,
+    tell_skipped,
     tell_unlisted,
     unwritable_is_told,
     usable_cores,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from ..batch.discovery import Unlisted
+    from ..batch.discovery import Skipped, Unlisted
 
 
 def show(
@@ -81,7 +82,8 @@ def show(
     console = console_on(sys.stdout)
     pages: list[RenderableType] = []
     unlisted: list[OSError] = []
-    found_files = [(path, _files(path, unlisted.append)) for path in paths]
+    skipped: list[str] = []
+    found_files = [(path, _files(path, unlisted.append, skipped.append)) for path in paths]
     prepare_outputs(svg, html)
     for output, other in ((svg, html), (html, svg)):
         refuse_overwriting(output, [other, *paths, *(file for _, files in found_files for file in files)])
@@ -125,18 +127,19 @@ def show(
                     said = True
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
+    tell_skipped(skipped)
     _write(pages, svg, html, paths)
     if failed:
         raise typer.Exit(Exit.FAILED)
 
 
-def _files(path: Path, unlisted: Unlisted) -> list[Path]:
+def _files(path: Path, unlisted: Unlisted, skipped: Skipped) -> list[Path]:
     # A name too long for the system, or one in a place that is closed, is told when it is read.
     if not os.path.isdir(path):  # noqa: PTH112
         return [path]
     from ..batch.discovery import model_files
 
-    return model_files(path, unlisted)
+    return model_files(path, unlisted, skipped)
 
 
 def _print(console: Console, shown: RenderableType) -> None:

@@ -186,9 +186,9 @@ def _give_name(temporary: Path, path: Path, *, force: bool) -> None:
         name = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
         os.link(temporary, name, dst_dir_fd=folder, follow_symlinks=True)
         try:
-            os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)  # noqa: PTH105
+            os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
-            os.unlink(name, dir_fd=folder)  # noqa: PTH108
+            os.unlink(name, dir_fd=folder)
             raise
 
 

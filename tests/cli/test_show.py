@@ -570,3 +570,11 @@ def test_a_page_follows_the_theme_of_its_reader(tmp_path: Path) -> None:
         assert f"background-color: #{brightness:02x}" in css["body"]
         for found in filter(None, colours.values()):
             assert max(abs(int(found[0][i : i + 2], 16) - brightness) for i in (0, 2, 4)) > 80
+
+
+def test_what_a_folder_holds_besides_models_is_counted(tmp_path: Path) -> None:
+    shutil.copy(DIGITS, tmp_path / "m.pyrnn.gz")
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "._m.pyrnn.gz").write_bytes(b"of macOS")
+    done = show(tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "1 file is no model\n")
