@@ -12,7 +12,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn kraken7 bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn kraken7 javascript bench fixtures dist clean
 
 install: .venv/installed
 
@@ -74,7 +74,8 @@ lowest: install
 fuzz: install
 	$(BIN)/python -m tests.fuzz.fuzz_pickle $(SECONDS)
 	$(BIN)/python -m tests.fuzz.fuzz_hdf5 $(SECONDS)
-	$(BIN)/python -m tests.fuzz.fuzz_pronn $(SECONDS)
+	$(BIN)/python -m tests.fuzz.fuzz_protobuf pronn $(SECONDS)
+	$(BIN)/python -m tests.fuzz.fuzz_protobuf onnx $(SECONDS)
 
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
 interop: install .py27/installed $(if $(call python_of,3.11),interop-pronn)
@@ -101,6 +102,14 @@ kraken7: .venv-kraken-7.1.1/installed .venv-kraken-7.0/installed
 	$(call python_of,$(firstword $(filter 3.11,$(PYTHONS_HERE)) $(PYTHONS_HERE))) -m venv .venv-kraken-$*
 	.venv-kraken-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-kraken-$*/bin/python -m pip install --quiet --editable '.[kraken]' kraken==$* --group test
+	touch $@
+
+# The example of docs/onnx.md under Node.
+javascript: install build/javascript/installed
+	$(BIN)/python -m pytest -q -p no:cacheprovider -k javascript tests/documents
+
+build/javascript/installed: Makefile
+	npm install --no-audit --no-fund --ignore-scripts --prefix build/javascript onnxruntime-web@1.30
 	touch $@
 
 # Ratios to the real peers, measured in turn; needs Python 2.7.18 for most of them.

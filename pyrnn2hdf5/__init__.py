@@ -16,7 +16,7 @@ _NAMES = {
     "conversion.converter": ("convert",),
     "conversion.model_lookup": ("load_any",),
     "conversion.outcome": ("Conversion",),
-    "conversion.writer": ("save_hdf5",),
+    "conversion.writer": ("save_hdf5", "save_onnx"),
     "errors": (
         *("CorruptPickleError", "Hdf5LayoutError", "InvalidInputError", "InvalidModelError", "LoadLimitError"),
         *("MissingExtraError", "Pyrnn2Hdf5Error", "ReaderError", "SizeLimitError", "SourceError"),
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .conversion.model_lookup import load_any as load_any
     from .conversion.outcome import Conversion as Conversion
     from .conversion.writer import save_hdf5 as save_hdf5
+    from .conversion.writer import save_onnx as save_onnx
     from .errors import CorruptPickleError as CorruptPickleError
     from .errors import Hdf5LayoutError as Hdf5LayoutError
     from .errors import InvalidInputError as InvalidInputError

@@ -41,7 +41,7 @@ class Pyrnn2Hdf5Error(Exception):
 
 
 class SourceError(Pyrnn2Hdf5Error):
-    """The bytes are no pyrnn or pronn file: another format, damaged data, an empty file."""
+    """The bytes are no pyrnn, pronn or ONNX file of ours: another format, damaged data, an empty file."""
 
 
 class SizeLimitError(SourceError):
@@ -101,6 +101,6 @@ FAILURES: Final = (Pyrnn2Hdf5Error, OSError, MemoryError)
 """What one model or image may meet without an end to the others."""
 
 
-def missing_extra(package: str) -> MissingExtraError:
-    """The error of line images without a package of the extra `[ocr]`."""
-    return MissingExtraError(f"line images need {package}: install it with `pip install 'pyrnn2hdf5[ocr]'`")
+def missing_extra(package: str, needed_by: str = "line images", extra: str = "ocr") -> MissingExtraError:
+    """The error of what needs a package of an extra that is not installed."""
+    return MissingExtraError(f"{needed_by} need {package}: install it with `pip install 'pyrnn2hdf5[{extra}]'`")

@@ -110,6 +110,12 @@ MAX_BYTES: Final = 64 * 2**20
 MAX_PRONN: Final = 40 * 2**20
 """Most bytes of a pronn file: `MAX_WEIGHTS` in float32, and a codec; the largest real one seen has 2 MB."""
 
+MAX_ONNX: Final = 40 * 2**20
+"""Most bytes of an ONNX file: `MAX_WEIGHTS` in float32, labels, and the graph."""
+
+MAX_METADATA: Final = 4 * 2**20
+"""Most bytes of an entry of an ONNX file's metadata: `MAX_LABEL_TEXT` as JSON, of 12 bytes a character at most."""
+
 MAX_TEXT: Final = 4000
 """Most characters of a text that are shown."""
 

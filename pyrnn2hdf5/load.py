@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
-from .files.paths import open_regular
+from .files.paths import open_regular, sha256_of
 from .hdf5.layout import Stored, restore, store
 from .hdf5.plain_reader import NotPlainError, parse
 from .hdf5.schema import Group
 from .hdf5.validation import source_of, stored_of
 from .limits import DEFAULT_LIMITS, MAX_BYTES, Limits
 from .model.model import LineNormalizer, Model, Source, TrainingRecord
+from .onnx_graph.model_file import MAGIC as ONNX_MAGIC
+from .onnx_graph.model_file import read_onnx
 from .pronn.reader import MAGIC as PRONN_MAGIC
 from .pronn.reader import read_pronn
 from .pyrnn.findings import SourceFacts
@@ -33,7 +36,7 @@ MAX_FILE: Final = MAX_BYTES + 2**20
 
 
 def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Model:
-    """Load a model from a pyrnn, pronn or HDF5 file within `limits`.
+    """Load a model from a pyrnn, pronn, HDF5 or ONNX file within `limits`.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.
     """
@@ -76,6 +79,9 @@ def load_stored(
     if is_hdf5(path):
         stored = read_stored(path, limits=limits, reader=reader)
         return stored, restore(stored)
+    if is_onnx(path):
+        model = read_onnx(path, limits=limits)[0]
+        return store(model), model
     model = read_source_model(path, limits=limits, reader=reader)[0]
     # What a pronn holds is rounded already.
     return store(model, float64=not is_pronn(path)), model
@@ -89,18 +95,31 @@ def read_source_model(
     reader: Reader | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> tuple[Model, SourceFacts]:
-    """The model in what can be converted, a pyrnn or a pronn, and the facts of the file; see `read_pyrnn`."""
+    """The model in what can be converted, and the facts of the file; see `read_pyrnn`.
+
+    That is a pyrnn or a pronn, or for another format an HDF5 file, which is then the source.
+    """
     if is_pronn(path):
         return read_pronn(path, limits=limits)
+    if is_hdf5(path):
+        model = load_stored(path, limits=limits, reader=reader)[1]
+        size, sha256 = Path(path).stat().st_size, sha256_of(path)
+        facts = SourceFacts(Path(path).name, sha256, "none", size, size, trailing_size=0, damage=None)
+        return replace(model, source=Source(facts.name, sha256)), facts
     # Imported when a pickle is met: other files need none of it.
     from .pyrnn.reader import read_pyrnn
 
     return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum, reader=reader, meanwhile=meanwhile)
 
 
-def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted."""
+def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, hdf5: bool = False) -> None:
+    """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted.
+
+    `hdf5` says whether an HDF5 file can be.
+    """
     if is_hdf5(path):
+        if hdf5:
+            return
         try:
             read_stored(path, limits=limits)
         except Hdf5LayoutError as error:
@@ -153,9 +172,9 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
 
 
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
-    """Which source an HDF5 file records; None also where that cannot be told within `LOOK`."""
+    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `LOOK`."""
     try:
-        return read_source(path, limits=LOOK)
+        return read_onnx(path, limits=LOOK)[0].source if is_onnx(path) else read_source(path, limits=LOOK)
     except (Pyrnn2Hdf5Error, OSError):
         return None
 
@@ -216,6 +235,14 @@ def is_pronn(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file begins as a pronn does; not so where it cannot be read."""
     try:
         return _begins_with(path, PRONN_MAGIC)
+    except OSError:
+        return False
+
+
+def is_onnx(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins as an ONNX file of ours does; not so where it cannot be read."""
+    try:
+        return _begins_with(path, ONNX_MAGIC)
     except OSError:
         return False
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .ocr.evaluation import Evaluation
     from .ocr.recognition import Recognition
     from .show.facts import Facts
+    from .verification.behaviour import Behaviour
     from .verification.comparison import Verification
 
 Record = dict[str, Any]
@@ -54,7 +55,6 @@ def error_record(source: object, error: BaseException) -> Record:
 
 def verification_record(verification: Verification) -> Record:
     """All figures of a verification; numbers that JSON cannot hold become null."""
-    behaviour = verification.behaviour
     return {
         "ok": verification.ok,
         "problems": list(verification.problems),
@@ -63,8 +63,13 @@ def verification_record(verification: Verification) -> Record:
             for check in verification.stored
         ],
         "labels": {"count": verification.labels.count, "compared": list(verification.labels.compared)},
-        "behaviour": {key: _finite(value) for key, value in vars(behaviour).items()} if behaviour else None,
+        "behaviour": _behaviour_record(verification.behaviour),
+        "onnxruntime": _behaviour_record(verification.onnxruntime),
     }
+
+
+def _behaviour_record(behaviour: Behaviour | None) -> Record | None:
+    return {key: _finite(value) for key, value in vars(behaviour).items()} if behaviour else None
 
 
 def verdict_record(source: object, result: object, verification: Verification) -> Record:

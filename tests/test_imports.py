@@ -21,6 +21,8 @@ DOORS = {
     "h5py": {"hdf5.h5py_io"},
     "scipy": set(),
     "PIL": {"ocr.images", "kraken7.recognizer"},
+    "onnx": {"onnx_graph.execution"},
+    "onnxruntime": {"onnx_graph.execution"},
     "pickle": {"pyrnn.unpickler", "pyrnn.audit"},
 }
 MODULES = {

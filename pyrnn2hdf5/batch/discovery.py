@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from ..errors import SizeLimitError
 from ..files.paths import SOURCE_NAME, default_target, sha256_of
-from ..load import is_hdf5, is_pronn, recorded_source
+from ..load import is_hdf5, is_onnx, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn
 
 Unlisted = Callable[[OSError], object]
@@ -58,24 +58,45 @@ class Pair:
 
 
 def source_files(
-    folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody, pattern: str = "*"
+    folder: Path,
+    unlisted: Unlisted = tell_by_raising,
+    skipped: Skipped = tell_nobody,
+    pattern: str = "*",
+    *,
+    hdf5: bool = False,
 ) -> list[Path]:
     """The pyrnn and pronn files below a folder whose names fit `pattern`, in the order of their names.
 
-    They are told by content; a file with a name of theirs counts too, so that a broken one is told.
+    They are told by content; a file with a name of theirs counts too, so that a broken one is told. With `hdf5` the
+    HDF5 files too, but for those that record the SHA-256 of one of the others: they are the same model.
     """
-    found = []
+    found: list[Path] = []
+    stored: list[Path] = []
     for path in _files(folder, unlisted, skipped, pattern):
         if _is_source(path):
             found.append(path)
-        elif not _is_hdf5(path):
+        elif _is_hdf5(path):
+            stored.append(path)
+        elif not is_onnx(path):
             skipped(NO_MODEL)
-    return found
+    if not (hdf5 and stored):
+        return found
+    known = {_sha256(path) for path in found}
+    made_from = {path: made.sha256 if (made := recorded_source(path)) else None for path in stored}
+    return sorted([*found, *(path for path in stored if made_from[path] not in known)])
 
 
-def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The HDF5 files below a folder, told by content, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_hdf5(path)]
+def _sha256(path: Path) -> str:
+    """The SHA-256 of a file; nothing where it cannot be read, which is told when it is looked at."""
+    try:
+        return sha256_of(path)
+    except (OSError, SizeLimitError):
+        return ""
+
+
+def result_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+    """The HDF5 files, and ONNX files of ours, below a folder, told by content, in the order of their names."""
+    return [path for path in _files(folder, unlisted) if _is_result(path)]
 
 
 def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[ImageFile]:
@@ -101,7 +122,7 @@ def model_files(folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Ski
     """The files below a folder that are models of any kind, or are named so, in the order of their names."""
     found = []
     for path in _files(folder, unlisted, skipped):
-        if _is_hdf5(path) or _is_source(path):
+        if _is_result(path) or _is_source(path):
             found.append(path)
         else:
             skipped(NO_MODEL)
@@ -114,6 +135,10 @@ def _is_hdf5(path: Path) -> bool:
     except OSError:
         # It cannot be read, which is to be told with its name.
         return path.suffix == ".hdf5"
+
+
+def _is_result(path: Path) -> bool:
+    return _is_hdf5(path) or is_onnx(path)
 
 
 def _is_source(path: Path) -> bool:
@@ -156,7 +181,7 @@ def pairs(
     A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
     none, as kraken writes them, belongs to the source after which it is named.
     """
-    found = hdf5_files(results, unlisted)
+    found = result_files(results, unlisted)
     recorded = {path: made.sha256 if (made := recorded_source(path)) else None for path in found}
     by_sha256: dict[str, Path] = {}
     for path, sha256 in recorded.items():
@@ -166,11 +191,7 @@ def pairs(
     sources_of: dict[str, Path] = {}
     for source in source_files(sources, unlisted, skipped):
         named = default_target(results / source.relative_to(sources))
-        try:
-            sha256 = sha256_of(source)
-        except (OSError, SizeLimitError):
-            # Told when the pair is looked at.
-            sha256 = ""
+        sha256 = _sha256(source)
         if recorded.get(named) == sha256:
             result: Path | None = named
         else:

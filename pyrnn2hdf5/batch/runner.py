@@ -48,10 +48,13 @@ def plan(
     pattern: str = "*",
     unlisted: Unlisted = tell_by_raising,
     skipped: Skipped = tell_nobody,
+    *,
+    to: str = "hdf5",
 ) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
-    Folders are searched for pyrnn and pronn files, of a name that fits `pattern`. With `output` the tree of
+    Folders are searched for pyrnn and pronn files, of a name that fits `pattern`, `to` ONNX also for HDF5 files that
+    are no conversion of one of these. With `output` the tree of
     a folder is mirrored there; one file may get it as its name. `unlisted` and `skipped` are told what a search
     passes over. Two sources that would get one target, and one whose target is another source, have a conflict.
     """
@@ -61,13 +64,13 @@ def plan(
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
-            found = [(source, Path(default_target(source).name))]
+            found = [(source, Path(default_target(source, to).name))]
         else:
-            files = source_files(source, unlisted, skipped, pattern)
-            found = [(path, default_target(path.relative_to(source))) for path in files]
+            files = source_files(source, unlisted, skipped, pattern, hdf5=to != "hdf5")
+            found = [(path, default_target(path.relative_to(source), to)) for path in files]
         for path, relative in found:
             mirrored = path.with_name(relative.name) if output is None else Path(output) / relative
-            jobs.setdefault(place(path), Job(path, target_of(path, output) if alone else mirrored))
+            jobs.setdefault(place(path), Job(path, target_of(path, output, to) if alone else mirrored))
     ordered = sorted(jobs.values(), key=lambda job: str(job.source))
     conflicts = _conflicts(ordered)
     return [replace(job, conflict=conflicts.get(job.source)) for job in ordered]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ReaderError, TargetExistsError
+from ..errors import MissingExtraError, ReaderError, TargetExistsError
 from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
     from ..conversion.outcome import Options, Outcome
 
 
+class Format(str, enum.Enum):
+    """What a model can be converted to."""
+
+    HDF5 = "hdf5"
+    ONNX = "onnx"
+
+
 TIMEOUT = 300.0
 """Seconds for one of many models, unless told otherwise."""
 
@@ -54,6 +62,9 @@ def convert(
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn and pronn files, and folders.")
     ],
+    to: Annotated[
+        Format, typer.Option("--to", help="Format of the results; of ONNX a source may be HDF5 too.")
+    ] = Format.HDF5,
     output: Annotated[
         str | None,
         typer.Option(
@@ -99,7 +110,7 @@ def convert(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more facts of a single model.")] = False,
 ) -> None:
-    """Convert pyrnn models to HDF5, each verified before the file gets its name.
+    """Convert pyrnn models to HDF5 or ONNX, each verified before the file gets its name.
 
     Results lie beside their sources, or mirror their folders below --output; kraken 0.3 to 0.6
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
@@ -111,6 +122,15 @@ def convert(
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
+    if to is not Format.HDF5 and (float64 or compress):
+        raise typer.BadParameter("expected hdf5 with --float64 or --compress", param_hint="--to")
+    if to is Format.ONNX and not no_verify:
+        from ..onnx_graph.execution import require
+
+        try:
+            require()
+        except MissingExtraError as error:
+            fail(str(error))
     folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
     alone = len(sources) == 1 and not folders
     if pattern is not None and not folders:
@@ -119,7 +139,7 @@ def convert(
         raise typer.BadParameter("expected a folder", param_hint="--output")
     limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
     prepare_outputs(report)
-    options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
+    options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed, to.value)
     if alone and not (report or dry_run or jobs or timeout):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
@@ -163,7 +183,7 @@ def _convert_many(
 
     unlisted: list[OSError] = []
     skipped: list[str] = []
-    jobs = plan(sources, output, pattern, unlisted.append, skipped.append)
+    jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
     if not quiet:

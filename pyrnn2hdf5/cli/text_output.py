@@ -11,6 +11,7 @@ from ..text import format_size, visible
 if TYPE_CHECKING:
     from ..conversion.outcome import Conversion, Outcome
     from ..ocr.evaluation import Evaluation
+    from ..verification.behaviour import Behaviour
     from ..verification.comparison import Verification
 
 
@@ -30,6 +31,8 @@ def verification_line(verification: Verification) -> str:
     if behaviour:
         difference = behaviour.largest_difference
         said += f", probabilities of {behaviour.steps} steps {f'within {difference:.1g}' if difference else 'equal'}"
+    if verification.onnxruntime:
+        said += f", by onnxruntime within {verification.onnxruntime.largest_difference:.1g}"
     return said
 
 
@@ -52,9 +55,8 @@ def labels_line(verification: Verification) -> str:
     return "; ".join(labels.problems) or f"{labels.count} labels; equal: {', '.join(labels.compared)}"
 
 
-def behaviour_line(verification: Verification) -> str:
-    """The behaviour layer in one line."""
-    behaviour = verification.behaviour
+def behaviour_line(behaviour: Behaviour | None) -> str:
+    """The behaviour layer, or what onnxruntime does, in one line."""
     if behaviour is None:
         return "not compared: the networks have different shapes"
     texts = {True: "equal", False: "different", None: "not compared"}[behaviour.texts_equal]
@@ -81,12 +83,15 @@ def verdict_reason(verification: Verification) -> str:
 def verdict_lines(source: object, result: object, verification: Verification) -> list[str]:
     """The report on one pair of models: the verdict, then a line a layer."""
     verdict = "equal" if verification.ok else "DIFFERENT"
-    return [
+    lines = [
         f"{verdict}: {visible(source)} and {visible(result)}",
         f"  stored     {visible(stored_line(verification))}",
         f"  labels     {visible(labels_line(verification))}",
-        f"  behaviour  {visible(behaviour_line(verification))}",
+        f"  behaviour  {visible(behaviour_line(verification.behaviour))}",
     ]
+    if verification.onnxruntime:
+        lines.append(f"  onnxruntime  {visible(behaviour_line(verification.onnxruntime))}")
+    return lines
 
 
 def conversion_details(conversion: Conversion) -> list[str]:
@@ -102,7 +107,9 @@ def conversion_details(conversion: Conversion) -> list[str]:
             lines.append(f"{facts.trailing_size} bytes after the pickle were not read: only the first pickle counts")
     if conversion.verification:
         lines.append(f"labels: {labels_line(conversion.verification)}")
-        lines.append(f"behaviour: {behaviour_line(conversion.verification)}")
+        lines.append(f"behaviour: {behaviour_line(conversion.verification.behaviour)}")
+        if conversion.verification.onnxruntime:
+            lines.append(f"onnxruntime: {behaviour_line(conversion.verification.onnxruntime)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""One pyrnn or pronn file becomes one HDF5 file, and what became of it.
+"""One pyrnn or pronn file becomes one HDF5 or ONNX file, and what became of it.
 
 What h5py needs (`writer`, `h5py_io`) is imported inside functions: it takes as long as an ordinary
 model takes to be read, and both are done at once.
@@ -12,7 +12,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import FAILURES, Hdf5LayoutError, LoadLimitError, TargetExistsError
+from ..errors import (
+    FAILURES,
+    Hdf5LayoutError,
+    InvalidInputError,
+    InvalidModelError,
+    LoadLimitError,
+    SourceError,
+    TargetExistsError,
+)
 from ..files.atomic import make_folder_of, refuse_other_than_file
 from ..files.paths import sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
@@ -20,8 +28,10 @@ from ..limits import DEFAULT_LIMITS, Limits
 from ..load import check_source, read_source_model, read_stored
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
+from ..onnx_graph.execution import require
+from ..onnx_graph.model_file import read_onnx
 from ..sandbox.bounded import Reader
-from .outcome import Conversion, Options, Outcome
+from .outcome import FORMATS, Conversion, Options, Outcome
 
 
 def convert(
@@ -35,30 +45,33 @@ def convert(
     limits: Limits = DEFAULT_LIMITS,
     ignore_checksum: bool = False,
     keep_failed: str | os.PathLike[str] | None = None,
+    to: str = "hdf5",
 ) -> Conversion:
-    """Convert one pyrnn or pronn file to HDF5, verified before it gets its name.
+    """Convert one pyrnn or pronn file to HDF5, or to ONNX, verified before it gets its name.
 
     Parameters
     ----------
     source
-        A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file.
+        A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file; for ONNX also an HDF5 file.
     target
         A file, or a folder, which need not be there where the target ends in a separator; by default
-        `default_target(source)`. One that already holds this very conversion is left alone.
+        `default_target(source, to)`. One that already holds this very conversion is left alone.
     force
         Replace a target that is anything else.
     verify
         Compare the result with its source, bit for bit and by running both networks.
     float64
-        Store the weights unrounded.
+        Store the weights unrounded; HDF5 only.
     compress
-        Pack the weights with gzip and shuffle.
+        Pack the weights with gzip and shuffle; HDF5 only.
     limits
         What reading the source may take: bytes and seconds.
     ignore_checksum
         Accept damage behind a complete pickle, with a warning.
     keep_failed
         A folder for results that fail their verification, as evidence.
+    to
+        `hdf5` or `onnx`. ONNX is verified by the extra `[onnx]`.
 
     Returns
     -------
@@ -68,6 +81,10 @@ def convert(
     ------
     TargetExistsError
         Where there is another target, and not `force`.
+    InvalidInputError
+        Where `to` is another word, or does not go with `float64` or `compress`.
+    MissingExtraError
+        Where ONNX is to be verified and the extra `[onnx]` is not installed.
     VerificationError
         Where the result is not the model of the source.
     OSError, Pyrnn2Hdf5Error
@@ -76,7 +93,12 @@ def convert(
     On any error no target is written and an existing one is untouched.
     """
     kept = usable_path(keep_failed) if keep_failed is not None else None
-    return convert_source(source, target, Options(force, verify, float64, compress, limits, ignore_checksum, kept))
+    if to not in FORMATS:
+        raise InvalidInputError(f"to: expected {' or '.join(FORMATS)}, got {to!r:.40}")
+    if to != "hdf5" and (float64 or compress):
+        raise InvalidInputError(f"to: expected hdf5 with {'float64' if float64 else 'compress'}, got {to}")
+    options = Options(force, verify, float64, compress, limits, ignore_checksum, kept, to)
+    return convert_source(source, target, options)
 
 
 def convert_source(
@@ -98,12 +120,13 @@ def convert_source(
         reader=reader,
         meanwhile=lambda: importlib.import_module("..writer", __name__),
     )
-    from .writer import write
+    from .writer import hdf5_file, onnx_file, write
 
-    stored = store(model, float64=options.float64, compress=options.compress)
+    stored = store(model, float64=options.float64, compress=options.compress) if options.to == "hdf5" else None
+    content, check = hdf5_file(model, stored) if stored else onnx_file(model)
     make_folder_of(path)
     verification = write(
-        model, stored, path, force=options.force, verify=options.verify, keep_failed=options.keep_failed
+        content, path, check if options.verify else None, force=options.force, keep_failed=options.keep_failed
     )
     made = _conversion("converted", source, path, stored, model)
     return replace(made, source_size=facts.size, facts=facts, verification=verification)
@@ -119,7 +142,7 @@ def attempt(
 ) -> Outcome:
     """Convert a source, and tell what became of it whatever that is."""
     start = time.perf_counter()
-    named = Path(target) if target and exact else target_of(source, target)
+    named = Path(target) if target and exact else target_of(source, target, options.to)
     outcome = Outcome(source, named, source_size=size_of(source))
     try:
         conversion = convert_source(source, target, options, reader, exact=exact)
@@ -151,9 +174,11 @@ def _look(
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
+    if options.to == "onnx" and options.verify:
+        require()
     # What is no model at all is told before anything is said about a target.
-    check_source(source, limits=options.limits)
-    path = usable_path(target) if target and exact else target_of(source, target)
+    check_source(source, limits=options.limits, hdf5=options.to != "hdf5")
+    path = usable_path(target) if target and exact else target_of(source, target, options.to)
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
     refuse_other_than_file(path)
@@ -161,40 +186,51 @@ def _look(
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
         return source, path, None
-    try:
-        there = read_stored(path, limits=options.limits)
-    except Hdf5LayoutError:
-        there = None
-    except LoadLimitError as error:
-        raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
-    if there is None or there.source is None or there.source.sha256 != sha256_of(source, options.limits):
+    stored, model = _read_target(path, options)
+    if model is None or model.source is None or model.source.sha256 != sha256_of(source, options.limits):
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
-    made_otherwise = (there.compressed, there.float64) != (options.compress, options.float64)
+    made_otherwise = stored is not None and (stored.compressed, stored.float64) != (options.compress, options.float64)
     if options.limits.label_encoding and not made_otherwise:
         # No result records by which encoding its labels were read.
-        model, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
-        made_otherwise = model.codec != restore(there).codec
+        again, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
+        made_otherwise = again.codec != model.codec
     if made_otherwise:
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
-    return source, path, _conversion("up to date", source, path, there, restore(there))
+    return source, path, _conversion("up to date", source, path, stored, model)
 
 
-def _conversion(status: str, source: Path, path: Path, stored: Stored, model: Model) -> Conversion:
+def _read_target(path: Path, options: Options) -> tuple[Stored | None, Model | None]:
+    """What lies in a target, as it is stored where that is HDF5; None where it is no model in the format asked for."""
+    try:
+        if options.to == "onnx":
+            return None, read_onnx(path, limits=options.limits)[0]
+        stored = read_stored(path, limits=options.limits)
+        return stored, restore(stored)
+    except LoadLimitError as error:
+        raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
+    except (Hdf5LayoutError, SourceError, InvalidModelError):
+        return None, None
+
+
+def _conversion(status: str, source: Path, path: Path, stored: Stored | None, model: Model) -> Conversion:
+    """The outcome of a model that lies in an HDF5 file as it is `stored`, or in an ONNX file."""
     return Conversion(
         source=source,
         target=path,
         status=status,
-        kind=stored.kind,
+        kind=stored.kind if stored else "onnx",
         source_size=source.stat().st_size,
-        source_sha256=stored.source.sha256 if stored.source else "",
+        source_sha256=model.source.sha256 if model.source else "",
         target_size=path.stat().st_size,
         target_sha256=sha256_of(path),
         warnings=_warnings(model, stored),
     )
 
 
-def _warnings(model: Model, stored: Stored) -> tuple[str, ...]:
+def _warnings(model: Model, stored: Stored | None) -> tuple[str, ...]:
     said = list(remarks(model))
+    if stored is None:
+        return tuple(said)
     if stored.kind != KIND:
         problems = "; ".join(codec_problems(model.codec))
         said.append(f"kraken cannot read this codec ({problems}): written as {stored.kind}, which kraken refuses")

@@ -20,7 +20,7 @@ from ..errors import InvalidModelError, Pyrnn2Hdf5Error
 from ..files.paths import default_target, sha256_of, usable_path
 from ..hdf5.layout import KIND, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import is_hdf5, load_file, load_hdf5
+from ..load import is_hdf5, is_onnx, load_file, load_hdf5
 from ..model.model import Model
 from ..text import describe_error
 from .converter import convert
@@ -93,7 +93,7 @@ def find_model(
     """Find and load the model that `name` means.
 
     That is the file at the path given, or in one of `model_folders`, the first there is; then one that
-    only begins so, as `find_by_beginning` has it. HDF5 is loaded as it is. With `autoconvert` the stored
+    only begins so, as `find_by_beginning` has it. HDF5 and ONNX are loaded as they are. With `autoconvert` the stored
     conversion of a pyrnn stands in for it, made and verified first where there is none; a bare name whose
     pyrnn is nowhere any more means its stored conversion. A conversion that cannot be stored is a warning.
 
@@ -121,7 +121,7 @@ def find_model(
         if os.path.lexists(name):
             return Found(load_file(name, limits=limits), name)
         raise not_found(name, folders)
-    if is_hdf5(path) or not autoconvert:
+    if is_hdf5(path) or is_onnx(path) or not autoconvert:
         return Found(load_file(path, limits=limits), path)
     if limits.allow_globals or limits.label_encoding:
         model = load_file(path, limits=limits)

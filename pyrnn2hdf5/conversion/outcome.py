@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import Failure, TargetConflictError, TargetExistsError, VerificationError
 from ..limits import DEFAULT_LIMITS, Limits
@@ -12,6 +12,10 @@ from ..limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from ..pyrnn.findings import SourceFacts
     from ..verification.comparison import Verification
+
+
+FORMATS: Final = ("hdf5", "onnx")
+"""What a model can be converted to; also the suffixes of the results."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Options:
     limits: Limits = DEFAULT_LIMITS
     ignore_checksum: bool = False
     keep_failed: Path | None = None
+    to: str = "hdf5"
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Conversion:
     status
         `converted` or `up to date`.
     kind
-        `pyrnn-bidi`, or `pyrnn-bidi-ext` where kraken could not read the codec.
+        `pyrnn-bidi`, or `pyrnn-bidi-ext` where kraken could not read the codec; `onnx`.
     source_size, target_size
         In bytes.
     facts

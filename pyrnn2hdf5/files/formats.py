@@ -44,6 +44,8 @@ FORMATS: Final = (
         b"|".join(b"\n%s\\w{%d}[\x12P]" % (re.escape(bytes([length])), length) for length in range(1, 32)),
         "a clstm network: another architecture, without peepholes",
     ),
+    # Of ONNX's ModelProto: ir_version, then producer_name.
+    (rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]", "an ONNX model"),
     # Of Core ML's Model: specificationVersion, then description.
     (rb"\x08[\x01-\x7f]\x12", "a Core ML model, as kraken 1.0 and later write them"),
     (rb'.{5}\0\0\0\{"', "a safetensors file, as kraken of today writes them"),

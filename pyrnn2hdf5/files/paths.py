@@ -71,18 +71,20 @@ STAGE: Final = re.compile(r"\.(bin|nrm|dew)$")
 """What ocropy adds to the name of a binarized, grey or dewarped image."""
 
 
-def default_target(source: str | os.PathLike[str]) -> Path:
+def default_target(source: str | os.PathLike[str], to: str = "hdf5") -> Path:
     """Where a conversion goes unless told otherwise: beside its source, named as kraken names it.
 
     Parameters
     ----------
     source
         A pyrnn file; it need not exist.
+    to
+        The format: `hdf5` or `onnx`.
 
     Returns
     -------
     pathlib.Path
-        The last suffix is dropped and `.hdf5` added: `model.pyrnn.gz` becomes `model.pyrnn.hdf5`.
+        The last suffix is dropped and the format added: `model.pyrnn.gz` becomes `model.pyrnn.hdf5`.
 
     Raises
     ------
@@ -91,18 +93,18 @@ def default_target(source: str | os.PathLike[str]) -> Path:
     """
     source = Path(source)
     # Not `with_name`, which refuses a folder such as `/`: that it is no file is told when it is opened.
-    return source.parent / f"{source.stem}.hdf5"
+    return source.parent / f"{source.stem}.{to}"
 
 
-def target_of(source: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> Path:
+def target_of(source: str | os.PathLike[str], target: str | os.PathLike[str] | None, to: str = "hdf5") -> Path:
     """Where one conversion goes: a target that is a folder, or ends as the name of one (`results/`), is to hold it.
 
     Raises `InvalidInputError` for a target with a NUL.
     """
     if target is None:
-        return default_target(source)
+        return default_target(source, to)
     path = usable_path(target)
-    return path / default_target(source).name if means_folder(target) else path
+    return path / default_target(source, to).name if means_folder(target) else path
 
 
 def means_folder(target: str | os.PathLike[str]) -> bool:

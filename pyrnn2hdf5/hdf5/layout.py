@@ -105,7 +105,8 @@ def store(model: Model, *, float64: bool = False, compress: bool = False) -> Sto
         if entry.array == "codec":
             values: NDArray[Any] = np.array(points or [0] * model.No, np.float32).reshape(-1, 1)
         else:
-            values = _cast(entry, _slice(arrays, entry.array), np.float64 if float64 else np.float32)
+            dtype = np.float64 if float64 else np.float32
+            values = cast(entry.label, _slice(arrays, entry.array), dtype, remedy="float64")
         data[entry.name] = values[list(permutation)] if permutation and entry.name in ROWS_BY_CLASS else values
     return Stored(
         kind=KIND_EXT if ext else KIND,
@@ -129,18 +130,19 @@ def _slice(arrays: Mapping[str, Float64], name: str) -> Float64:
     return values.reshape(-1, 1) if values.ndim == 1 else values
 
 
-def _cast(entry: DataSet, values: Float64, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+def cast(label: str, values: Float64, dtype: type[np.floating[Any]], *, remedy: str | None = None) -> NDArray[Any]:
+    """Weights rounded once. Raises `InvalidModelError` where one overflows `dtype`; `label` and `remedy` are for it."""
     with np.errstate(over="ignore", under="ignore"):
-        cast = np.ascontiguousarray(values, dtype=dtype)
-    finite = np.isfinite(cast)
+        rounded = np.ascontiguousarray(values, dtype=dtype)
+    finite = np.isfinite(rounded)
     if not finite.all():
-        index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), cast.shape))
+        index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), rounded.shape))
         got = f"{values[index]:g} at {place(index)}"
         raise InvalidModelError(
-            f"weights overflow float32: {entry.label}: expected at most 3.4e38, got {got}",
-            remedy="float64",
+            f"weights overflow float32: {label}: expected at most 3.4e38, got {got}",
+            remedy=remedy,
         )
-    return cast
+    return rounded
 
 
 def restore(stored: Stored) -> Model:

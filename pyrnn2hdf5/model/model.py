@@ -76,7 +76,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model came from: base name and SHA-256 of the pyrnn or pronn file."""
+    """Where a model came from: base name and SHA-256 of the file it was made from."""
 
     name: str
     sha256: str

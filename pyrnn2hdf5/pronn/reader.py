@@ -23,8 +23,8 @@ from ..limits import DEFAULT_LIMITS, MAX_CLASSES, MAX_PRONN, Limits
 from ..model.lstm import Float64
 from ..model.model import Codec, Model, Source, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
+from ..protobuf import Field, read_message
 from ..pyrnn.findings import SourceFacts
-from .protobuf import Field, read_message
 
 MAGIC: Final = b"\n\npyrnn-bidi"
 """The field `kind`: tag (field 1, wire type 2), length 10, value."""
@@ -83,12 +83,21 @@ def load_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS)
 
 def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Model, SourceFacts]:
     """As `load_pronn`, with the facts of the file."""
-    most = min(limits.size, MAX_PRONN)
+    data, facts = read_whole(path, "pronn", MAX_PRONN, limits)
+    return to_model(data, Source(facts.name, facts.sha256)), facts
+
+
+def read_whole(path: str | os.PathLike[str], kind: str, most: int, limits: Limits) -> tuple[bytes, SourceFacts]:
+    """The bytes of a file that is not packed, at most so many, and the facts of it.
+
+    Raises `OSError`, and `SizeLimitError` where it has more than `most` or `limits.size`.
+    """
+    allowed = min(limits.size, most)
     with io.BufferedReader(open_regular(path)) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > most:
+        if size > allowed:
             raise SizeLimitError(
-                f"pronn: expected at most {most} bytes, got {size}", remedy="size" if most < MAX_PRONN else None
+                f"{kind}: expected at most {allowed} bytes, got {size}", remedy="size" if allowed < most else None
             )
         data = file.read(size)
     facts = SourceFacts(
@@ -100,7 +109,7 @@ def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS)
         trailing_size=0,
         damage=None,
     )
-    return to_model(data, Source(facts.name, facts.sha256)), facts
+    return data, facts
 
 
 def to_model(data: bytes, source: Source | None = None) -> Model:

@@ -13,11 +13,12 @@ from ..errors import InvalidModelError
 from ..files.paths import sha256_of
 from ..hdf5.layout import KIND, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import is_hdf5, is_pronn, load_stored
+from ..load import is_hdf5, is_onnx, is_pronn, load_stored
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import LineNormalizer, Model, TrainingRecord, arrays_of
+from ..onnx_graph.model_file import OPERATOR_SET, read_onnx
 from ..pronn.reader import read_pronn
-from ..pyrnn.findings import Global, Remains
+from ..pyrnn.findings import Global, Remains, SourceFacts
 from ..sandbox.bounded import Reader
 from .facts import CodecFacts, Compatibility, Curve, Facts, FileFacts, NetworkFacts, TrainingFacts
 from .unicode_labels import group
@@ -28,13 +29,20 @@ KRAKEN: Final = "kraken, or a program that writes as it does"
 
 
 def facts(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Facts:
-    """The facts of a pyrnn, pronn or HDF5 file; of a pyrnn that cannot be converted, as many as can be read.
+    """The facts of a pyrnn, pronn, HDF5 or ONNX file; of a pyrnn that cannot be converted, as many as can be read.
 
     Raises `OSError`, and a `Pyrnn2Hdf5Error` where the file is no model of any kind.
     """
     if is_hdf5(path):
         return _hdf5_facts(path, limits, reader)
-    return _pronn_facts(path, limits) if is_pronn(path) else _pyrnn_facts(path, limits, reader)
+    if is_pronn(path):
+        model, source = read_pronn(path, limits=limits)
+        return _protobuf_facts(path, "pronn", KRAKEN, compatibility(store(model), model), model, source)
+    if is_onnx(path):
+        kind = f"ONNX, operator set {OPERATOR_SET}, weights in float32"
+        readers = Compatibility("onnx", ("onnxruntime", "whatever else runs ONNX", "pyrnn2hdf5"), ())
+        return _protobuf_facts(path, kind, "pyrnn2hdf5", readers, *read_onnx(path, limits=limits))
+    return _pyrnn_facts(path, limits, reader)
 
 
 def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | None) -> Facts:
@@ -62,23 +70,24 @@ def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | N
     )
 
 
-def _pronn_facts(path: str | os.PathLike[str], limits: Limits) -> Facts:
-    model, source = read_pronn(path, limits=limits)
+def _protobuf_facts(
+    path: str | os.PathLike[str], kind: str, writer: str, readers: Compatibility, model: Model, source: SourceFacts
+) -> Facts:
     values = sum(array.size * 4 for array in arrays_of(model.network).values())
     return Facts(
         path=os.fspath(path),
         file=FileFacts(
-            format="pronn",
+            format=kind,
             compression=source.compression,
             protocol=None,
-            writer=KRAKEN,
+            writer=writer,
             size=source.size,
             unpacked_size=None,
             trailing_size=0,
             sha256=source.sha256,
         ),
         parts={"weights": values, "rest": source.size - values},
-        compatibility=compatibility(store(model), model),
+        compatibility=readers,
         **model_facts(model),
     )
 

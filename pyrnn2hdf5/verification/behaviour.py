@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import NDArray
 
 from ..limits import MAX_CELLS
-from ..model.lstm import Float64, Floats, Network, decode_blocks, hidden_batch, probability_blocks
+from ..model.lstm import PAD, Float64, Floats, Network, decode_blocks, hidden_batch, probability_blocks
 from ..model.model import Model, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 
@@ -115,9 +116,9 @@ def _run_both(
             varying |= np.ptp(per_network[0], axis=0) > VARIES
             sides = [partial(probability_blocks, network, h) for network, h in zip(networks, per_network, strict=True)]
             for x, y, *moved in zip(*(side() for side in sides), strict=True):
-                largest = max(largest, _largest_difference(x, y))
+                largest = max(largest, largest_difference(x, y))
                 # What rounding turns into NaN explains nothing.
-                explained = max([explained, *(d for z in moved if math.isfinite(d := _largest_difference(x, z)))])
+                explained = max([explained, *(d for z in moved if math.isfinite(d := largest_difference(x, z)))])
                 other_best_class += int(np.count_nonzero(x.argmax(1) != y.argmax(1)))
             if source.codec and result.codec:
                 for codec, side, read in zip((source.codec, result.codec), sides, texts, strict=False):
@@ -152,7 +153,7 @@ def _batches(lines: Sequence[Floats], most: int) -> Iterator[list[Floats]]:
         yield batch
 
 
-def _largest_difference(left: Float64, right: Float64) -> float:
+def largest_difference(left: Float64, right: NDArray[Any]) -> float:
     """Infinite where only one side is a number: weights near the limits of float64 overflow."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(left - right)
@@ -183,9 +184,6 @@ SEED: Final = 2013
 LINES: Final = 3
 MAX_PEN: Final = 12
 """Widest stroke in steps, so that lines of the tallest networks stay short."""
-
-PAD: Final = 16
-"""Steps of silence at both ends of a line, as ocropy pads."""
 
 
 def built_in_lines(Ni: int) -> list[Float64]:

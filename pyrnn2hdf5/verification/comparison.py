@@ -4,7 +4,8 @@ Three layers, from the sharpest to the one a user cares about:
 
 - stored: every data set equals the source's, cast to the coarser of both types, bit for bit;
 - labels: codec, line normalizer and training record are equal where both sides have them;
-- behaviour: both networks run over the same lines and give the same class probabilities.
+- behaviour: both networks run over the same lines and give the same class probabilities;
+- onnxruntime: of an ONNX file, onnxruntime gives what our own pass through its network gives.
 
 Of the networks only, the weights and the behaviour are compared.
 """
@@ -22,15 +23,17 @@ from numpy.typing import NDArray
 from ..errors import InvalidInputError, Pyrnn2Hdf5Error
 from ..hdf5.layout import LAYOUT, DataSet, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import load_stored
+from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..model.shapes import place
 from ..ocr.images import read_truth
 from ..ocr.line_normalization import read_line
 from ..ocr.recognition import most_steps
+from ..onnx_graph import execution
 from ..sandbox.bounded import Reader
 from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
+from .onnx_behaviour import compare_runs
 
 ARRAYS: Final = ("error", "character_errors")
 """The parts of a training record that are arrays."""
@@ -78,11 +81,15 @@ class LabelsCheck:
 
 @dataclass(frozen=True, repr=False)
 class Verification:
-    """Facts only; `problems` says in words what differs, and is empty for equal models."""
+    """Facts only; `problems` says in words what differs, and is empty for equal models.
+
+    `onnxruntime` is None unless the result is an ONNX file.
+    """
 
     stored: tuple[DataSetCheck, ...]
     labels: LabelsCheck
     behaviour: Behaviour | None
+    onnxruntime: Behaviour | None = None
 
     def __repr__(self) -> str:
         problems = self.problems
@@ -96,6 +103,10 @@ class Verification:
         said += [f"labels: {problem}" for problem in self.labels.problems]
         if self.behaviour and self.behaviour.problem:
             said.append(f"behaviour: {self.behaviour.problem}")
+        if self.onnxruntime and self.onnxruntime.problem:
+            said.append(f"onnxruntime: {self.onnxruntime.problem}")
+        elif self.onnxruntime and self.onnxruntime.texts_equal is False:
+            said.append("onnxruntime: expected the texts of our own pass, got others")
         return tuple(said)
 
     @property
@@ -113,7 +124,7 @@ def verify(
     network_only: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
-    """Compare two model files, pyrnn, pronn or HDF5 on either side.
+    """Compare two model files, pyrnn, pronn, HDF5 or ONNX of ours on either side.
 
     Parameters
     ----------
@@ -142,7 +153,8 @@ def verify(
     OSError, Pyrnn2Hdf5Error
         Where a model or an image cannot be read. The `path` of a `Pyrnn2Hdf5Error` says which.
     MissingExtraError
-        Where there are images and the extra `[ocr]` is not installed.
+        Where there are images and the extra `[ocr]` is not installed, or the result is an ONNX file and the extra
+        `[onnx]` is not.
     """
     with Reader() as reader:
         return verify_files(
@@ -161,17 +173,23 @@ def verify_files(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
     """As `verify`; `reader` is the process to read with, for many pairs."""
+    runs = is_onnx(result)
+    if runs:
+        execution.require()
     expected, source_model = _load(source, limits, reader)
     got, result_model = _load(result, limits, reader)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
     lines = [_line(image, normalizer, source_model, reader) for image in images]
+    # The file is that of its model, to the byte.
+    onnxruntime = compare_runs(result_model, lines, tolerance) if runs else None
     if not network_only:
-        return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+        compared = compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+        return replace(compared, onnxruntime=onnxruntime)
     pairs = ((expected, source_model), (got, result_model))
     (expected, source_model), (got, result_model) = (_network_of(stored, model) for stored, model in pairs)
     compared = compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
     weights = tuple(check for check in compared.stored if check.name != "codec")
-    return replace(compared, stored=weights, labels=LabelsCheck(0, (), ()))
+    return replace(compared, stored=weights, labels=LabelsCheck(0, (), ()), onnxruntime=onnxruntime)
 
 
 def _network_of(stored: Stored, model: Model) -> tuple[Stored, Model]:

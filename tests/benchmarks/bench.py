@@ -139,6 +139,14 @@ def inside(folder: Path) -> Iterator[Row]:
         case = f"forward pass in float32, {'one line' if how == 'one' else f'{len(lines)} lines in one batch'}"
         a, b, ratio = in_turn(our_library(how, SMALL, *some).printed, peer("steps", SMALL, *some).printed, 5)
         yield Row(case, f"{a:,.0f} steps/s", f"ocropy {b:,.0f} steps/s", ratio, FASTER, Goal(">=", least))
+        case = case.replace("forward pass", "onnxruntime")
+        onnx = our_library(f"onnx-{how}", SMALL, *some)
+        for name, other, goal in (
+            ("our pass", our_library(how, SMALL, *some), 2),
+            ("ocropy", peer("steps", SMALL, *some), 10),
+        ):
+            a, b, ratio = in_turn(onnx.printed, other.printed, 5)
+            yield Row(case, f"{a:,.0f} steps/s", f"{name} {b:,.0f} steps/s", ratio, FASTER, Goal(">=", goal))
 
 
 def lines_read(folder: Path) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """Run by `make bench`: figures of our library inside one process, the best of several rounds.
 
 figures.py one|batch MODEL LINE...    steps a second of the forward pass of `ocr`, lines one by one or all in one batch
+figures.py onnx-one|onnx-batch MODEL LINE...  the same by onnxruntime, on one thread too
 figures.py load MODEL.hdf5            seconds to load a converted model
 """
 
@@ -21,6 +22,8 @@ from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
 from pyrnn2hdf5.model.lstm import class_probabilities, hidden_units  # noqa: E402
 from pyrnn2hdf5.ocr.line_normalization import prepare_line  # noqa: E402
 from pyrnn2hdf5.ocr.recognition import as_float32  # noqa: E402
+from pyrnn2hdf5.onnx_graph.execution import open_session, run  # noqa: E402
+from pyrnn2hdf5.onnx_graph.model_file import to_bytes  # noqa: E402
 
 
 def best(work: Callable[[], object], rounds: int) -> float:
@@ -32,18 +35,23 @@ def best(work: Callable[[], object], rounds: int) -> float:
     return min(seconds)
 
 
-def steps(how: str, model: str, paths: list[str]) -> float:
-    network, gates = as_float32(load_file(model).network)
-    arrays = [np.load(path) for path in paths]
+def steps(how: str, path: str, paths: list[str]) -> float:
+    model = load_file(path)
+    arrays = [np.load(line) for line in paths]
     lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
-    batches = [lines] if how == "batch" else [[line] for line in lines]
+    batches = [lines] if how.endswith("batch") else [[line] for line in lines]
+    network, gates = as_float32(model.network)
+    session = open_session(to_bytes(model)) if how.startswith("onnx") else None
 
-    def run() -> None:
+    def run_all() -> None:
         for batch in batches:
+            if session:
+                run(session, batch)
+                continue
             for units in hidden_units(gates, batch)[0]:
                 class_probabilities(network, units)
 
-    return sum(map(len, lines)) / best(run, 3)
+    return sum(map(len, lines)) / best(run_all, 3)
 
 
 def main() -> None:

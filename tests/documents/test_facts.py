@@ -82,6 +82,7 @@ RECORDS = {
         "convert {models} evil.pyrnn -o foreseen --json --dry-run",
     ),
     "docs/verify.md": (
+        "verify {models} digits.onnx --json",
         "verify {models} digits.hdf5 --json --lines fixtures/lines/line-0.png",
         "verify fixtures/models/digits-00004000.pyrnn.gz digits.hdf5 --json",
         "verify evil.pyrnn digits.hdf5 --json",
@@ -103,6 +104,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = Path("fixtures/models/digits.pyrnn.gz")
     pyrnn2hdf5.convert(model, "digits.hdf5")
+    pyrnn2hdf5.convert(model, "digits.onnx", to="onnx")
     shutil.copy(model, "same.pyrnn.gz")
     Path("cut.pyrnn.gz").write_bytes(model.read_bytes()[:1000])
     Path("evil.pyrnn").write_bytes(b"cos\nsystem\n(S'x'\ntR.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import onnx
 import pytest
 
 import pyrnn2hdf5
@@ -17,10 +18,11 @@ from pyrnn2hdf5.hdf5.layout import LAYOUT
 from pyrnn2hdf5.hdf5.schema import FORMAT_VERSION, GROUP
 from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, forward_batch, hidden_batch
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
+from pyrnn2hdf5.onnx_graph.model_file import IR_VERSION, OPERATOR_SET
 
 from ..conftest import LINES, MODELS, Load, prepared
 from ..pickles import recognizer
-from .pages import blocks, rows, tables
+from .pages import PAGES, blocks, rows, tables
 
 PAGE = "FORMAT.md"
 
@@ -65,6 +67,35 @@ def test_the_subgroup_is_the_one_documented(tmp_path: Path) -> None:
             assert group.attrs["format_version"] == FORMAT_VERSION
     assert seen == set(types) - {"permutation"}
     assert table("version", "since", "changes")[-1][0] == str(FORMAT_VERSION)
+
+
+def test_onnx_is_the_one_documented(tmp_path: Path) -> None:
+    model = pyrnn2hdf5.load_any(MODELS / "digits-00004000.pyrnn.gz", autoconvert=False)
+    pyrnn2hdf5.save_onnx(model, tmp_path / "x.onnx")
+    file = onnx.load(tmp_path / "x.onnx")
+    sizes = {"Ni": model.Ni, "Ns": model.Ns, "No": model.No}
+
+    def shape(text: str) -> list[int]:
+        return [eval(size, sizes) for size in text.strip("()").split(",") if size]
+
+    documented = {
+        name: shape(size)
+        for cell, sizes_, _ in table("weight", "shape", "holds")
+        for name, size in zip(re.findall("`(.+?)`", cell), re.findall(r"\(.+?\)", sizes_) * 2, strict=False)
+    }
+    weights = {tensor.name: list(tensor.dims) for tensor in file.graph.initializer if "." in tensor.name}
+    assert weights == documented
+    values = [*file.graph.input, *file.graph.output]
+    dims = [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values]
+    assert [(value.name, *dim) for value, dim in zip(values, dims, strict=True)] == [
+        (cell.strip("`"), *(sizes.get(size, size) for size in re.findall(r"\w+", shapes)))
+        for cell, _, shapes, _ in table("input or output", "type", "shape", "holds")
+    ]
+    entries = {entry.key for entry in file.metadata_props}
+    assert entries == {name.strip("`") for row in table("entry", "JSON", "meaning") for name in row[0].split(", ")}
+    (text,) = re.findall(r"at most ([\d,]+) bytes, an entry of the\nmetadata at most ([\d,]+)\.", PAGES[PAGE])
+    assert [int(number.replace(",", "")) for number in text] == [limits.MAX_ONNX, limits.MAX_METADATA]
+    assert f"operator set {OPERATOR_SET}, version {IR_VERSION} " in PAGES[PAGE]
 
 
 def test_the_limits_of_the_reader_are_those_documented() -> None:
@@ -114,30 +145,33 @@ def test_the_numbers_are_those_of_the_forward_pass() -> None:
         assert np.exp(values[:3]) / np.exp(values[:3]).sum() == pytest.approx(values[3:], abs=2e-6)
 
 
-def reader() -> dict[str, Any]:
-    (source,) = blocks(PAGE, "python")
+def reader(kind: str = "hdf5") -> dict[str, Any]:
+    source = blocks(PAGE, "python")[kind == "onnx"]
     assert len(source.strip().splitlines()) < 40
     names: dict[str, Any] = {}
     exec(source, names)
     return names
 
 
-def test_the_reader_reads(tmp_path: Path) -> None:
-    names = reader()
-    pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "x.hdf5")
-    model = pyrnn2hdf5.load_any(tmp_path / "x.hdf5")
+@pytest.mark.parametrize("kind", ["hdf5", "onnx"])
+def test_the_reader_reads(kind: str, tmp_path: Path) -> None:
+    names = reader(kind)
+    pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "x", to=kind)
+    model = pyrnn2hdf5.load_any(tmp_path / "x")
     for path in sorted(LINES.glob("*.line.npy"))[:3]:
         xs = prepared(np.load(path))
-        text = names["recognize"](tmp_path / "x.hdf5", xs)
+        text = names["recognize"](str(tmp_path / "x"), xs)
         assert text == model.decode(model.forward(xs))
         assert text
 
 
-def test_the_reader_takes_the_last_of_equal_probabilities(tmp_path: Path, load: Load) -> None:
+@pytest.mark.parametrize("kind", ["hdf5", "onnx"])
+def test_the_reader_takes_the_last_of_equal_probabilities(kind: str, tmp_path: Path, load: Load) -> None:
     # Cut off at 100 and -100: never the blank, and the others alike to the last bit.
     W2 = np.zeros((4, 7))
     W2[:, 0] = [-1000, 1000, 1000, 1000]
     model = load(recognizer(softmax={"W2": W2}))
-    pyrnn2hdf5.save_hdf5(model, tmp_path / "x.hdf5")
+    save = pyrnn2hdf5.save_hdf5 if kind == "hdf5" else pyrnn2hdf5.save_onnx
+    save(model, tmp_path / "x")
     xs = np.ones((3, 4))
-    assert reader()["recognize"](tmp_path / "x.hdf5", xs) == model.decode(model.forward(xs)) == "\u00e4"
+    assert reader(kind)["recognize"](str(tmp_path / "x"), xs) == model.decode(model.forward(xs)) == "\u00e4"

@@ -7,6 +7,6 @@ from pathlib import Path
 
 TEXT = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text("utf-8")
 
-for line in re.findall(r"^(?:dependencies|ocr) = \[(.*)\]$", TEXT, re.MULTILINE):
+for line in re.findall(r"^(?:dependencies|ocr|onnx) = \[(.*)\]$", TEXT, re.MULTILINE):
     for name, version in re.findall(r'"([\w-]+)>=([\d.]+)', line):
         print(f"{name}=={version}")

@@ -1,4 +1,4 @@
-"""Protobuf messages, read strictly by a schema. Needs no NumPy.
+"""Protobuf messages, read strictly by a schema, and written. Needs no NumPy.
 
 A message is a run of fields. Each is a tag, eight times the number of the field plus its wire type, then for wire
 type 0 an integer, for wire type 2 a length and as many bytes. Tags, integers and lengths are varints: seven bits a
@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import SourceError
-from ..limits import MAX_LABEL
+from .errors import SourceError
+from .limits import MAX_LABEL
 
 VARINT: Final = 0
 BYTES: Final = 2
-"""Wire types; the others are fixed sizes and groups, of which the schema of a model has none."""
+"""Wire types; the others are fixed sizes and groups, of which no schema here has any."""
 
 MAX_STRING: Final = 4 * MAX_LABEL
 """Most bytes of a string: a label in UTF-8."""
@@ -86,6 +86,22 @@ def read_message(data: memoryview, schema: Mapping[int, Field], where: str) -> d
         if len(found[field.name]) < field.least:
             raise SourceError(f"{where}.{field.name}: expected one, got none")
     return found
+
+
+def write_field(number: int, value: int | str | bytes) -> bytes:
+    """A field of a message: an integer that is not negative, a string, or bytes such as a message inside."""
+    if isinstance(value, int):
+        return _write_varint(number << 3 | VARINT) + _write_varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _write_varint(number << 3 | BYTES) + _write_varint(len(data)) + data
+
+
+def _write_varint(value: int) -> bytes:
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(written) + bytes([value])
 
 
 def _value(data: memoryview, field: Field, name: str) -> Any:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import SourceError
-from pyrnn2hdf5.pronn.protobuf import Field, read_message
+from pyrnn2hdf5.protobuf import Field, read_message
 
-from .messages import data, number, varint
+from .pronn.messages import data, number, varint
 
 INNER = {1: Field("n", int, most=2)}
 SCHEMA = {1: Field("n", int, least=0), 2: Field("s", str, least=0, most=100), 3: Field("b", bytes, least=0)}
