@@ -18,7 +18,8 @@ class Pyrnn2Hdf5Error(Exception):
         The file to blame, where an operation has several and the error comes from one of them.
     remedy
         The argument that gets past the error, by its name: `force`, `float64`, `ignore_checksum`,
-        `keep_failed`, or one of `Limits`; None where nothing does.
+        `keep_failed`, `target`, or one of `Limits`; `allow_globals=MODULE.NAME` with its value. None where nothing
+        does.
     """
 
     def __init__(self, message: str = "", *, path: str | None = None, remedy: str | None = None) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+from .errors import InvalidInputError
+
+GLOBAL: Final = re.compile(r"(?:[^\W\d][\w-]*\.)+[^\W\d]\w*")
+"""A module and a name in it; a module that is a script may have a hyphen in its name."""
+
+ASCII: Final = rb"\n\x41\u0041.xn--4ca." + bytes(code for code in range(128) if code != ord("\\"))
+"""What an encoding of characters leaves as it is, but `unicode_escape`, `idna` and their like do not."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take.
+    """What reading one file may take, and what a pickle may hold beyond what every model holds.
 
     Attributes
     ----------
@@ -22,18 +31,56 @@ class Limits:
     in_process
         Read in this very process where no reader can be started, as in a frozen program. Then memory,
         time and crashes are not bounded; what is refused is the same.
+    allow_globals
+        Names, `MODULE.NAME`, that a pickle may mention too. One that is called as a class of OCRopus is read as
+        such, any other is kept by name only; nothing is ever imported or called.
+    label_encoding
+        The encoding of labels that are byte strings beyond ASCII, one of the standard library that leaves ASCII
+        as it is. Python 2 recorded none.
+
+    Raises
+    ------
+    InvalidInputError
+        Where one of the last two is nothing of the kind.
     """
 
     size: int = 4 * 2**30
     memory: int = 512 * 2**20
     seconds: float = 15.0
     in_process: bool = False
+    allow_globals: tuple[str, ...] = ()
+    label_encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.allow_globals:
+            check_global(name)
+        if self.label_encoding is not None:
+            check_encoding(self.label_encoding)
+
+
+def check_global(name: str) -> None:
+    """Raise `InvalidInputError` for anything but `MODULE.NAME`."""
+    if not GLOBAL.fullmatch(name):
+        raise InvalidInputError(f"expected MODULE.NAME, got {name[:100]!r}")
+
+
+def check_encoding(name: str) -> None:
+    """Raise `InvalidInputError` for anything but an encoding of characters that leaves ASCII as it is."""
+    try:
+        known = ASCII.decode(name) == ASCII.decode("ascii")
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise InvalidInputError(f"expected an encoding that leaves ASCII as it is, such as utf-8, got {name[:100]!r}")
 
 
 DEFAULT_LIMITS: Final = Limits()
 
 MAX_TRAILING: Final = 512 * 2**20
 """Most bytes read after the pickle, for the sake of the checksum."""
+
+MAX_PACKINGS: Final = 2
+"""How often a source may be packed: once as a rule, twice where what was packed was packed again for the way."""
 
 MAX_CLASSES: Final = 50_000
 """Most classes a model may have. The largest real one seen has 550; a full CJK codec has 30,000."""
@@ -51,6 +98,9 @@ Ns = 800 with Ni = 48 has 5.5 million; the largest real model, Ns = 200, has 0.5
 MAX_LABEL: Final = 256
 """Longest label in code points. Real ones have one, forks with graphemes up to a handful."""
 
+MAX_LABEL_TEXT: Final = 2**18
+"""Most code points of all labels of a model together: five for each of `MAX_CLASSES`."""
+
 MAX_LOG: Final = 2**22
 """Most lines of a training history that are kept; the longest real one has 250,000."""
 
@@ -62,6 +112,9 @@ MAX_PRONN: Final = 40 * 2**20
 
 MAX_TEXT: Final = 4000
 """Most characters of a text that are shown."""
+
+MAX_MESSAGE: Final = 400
+"""Most characters of an error that the process that reads hands back; what it quotes may be a stranger's."""
 
 MAX_PIXELS: Final = 2**23
 """Most pixels of a line image; a line of a page scanned at 600 dpi has about a million."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, Final, TypeVar
 
 from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
@@ -23,6 +24,9 @@ from .sandbox.messages import types_of
 Read = TypeVar("Read")
 
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
+
+LOOK: Final = replace(DEFAULT_LIMITS, seconds=2.0)
+"""What looking for a record may take: it is read in milliseconds, and a folder may hold many files."""
 
 MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
@@ -94,12 +98,18 @@ def read_source_model(
     return read_pyrnn(path, limits=limits, ignore_checksum=ignore_checksum, reader=reader, meanwhile=meanwhile)
 
 
-def check_source(path: str | os.PathLike[str]) -> None:
+def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise `OSError` or `SourceError` where the first bytes already are those of nothing that can be converted."""
+    if is_hdf5(path):
+        try:
+            read_stored(path, limits=limits)
+        except Hdf5LayoutError as error:
+            raise SourceError(f"expected a pickle, got an HDF5 file: {error}") from error
+        raise SourceError("expected a pickle, got an HDF5 file: this model is converted already")
     if not is_pronn(path):
         from .pyrnn.stream import open_source
 
-        with open_source(path):
+        with open_source(path, limits=limits):
             pass
 
 
@@ -143,9 +153,9 @@ def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
 
 
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
-    """Which source an HDF5 file records; None also where that cannot be told."""
+    """Which source an HDF5 file records; None also where that cannot be told within `LOOK`."""
     try:
-        return read_source(path)
+        return read_source(path, limits=LOOK)
     except (Pyrnn2Hdf5Error, OSError):
         return None
 

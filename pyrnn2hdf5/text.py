@@ -15,7 +15,9 @@ def visible(text: object, limit: int = MAX_TEXT) -> str:
     """Text with every character that could steer a terminal spelled out, cut after `limit`."""
     shown = str(text)
     cut = f"... ({len(shown) - limit} more)" if len(shown) > limit else ""
-    return "".join(_visible(char) for char in shown[:limit]) + cut
+    shown = shown[:limit]
+    # What Python counts as printable needs no second look.
+    return (shown if shown.isprintable() else "".join(map(_visible, shown))) + cut
 
 
 def _visible(char: str) -> str:

@@ -41,6 +41,8 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """A model directory of its own for each test, so that none writes to the home of who runs it."""
     path = tmp_path_factory.mktemp("home") / ".kraken"
     monkeypatch.setenv("KRAKEN_HOME", str(path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(path.parent / "data"))
+    monkeypatch.delenv("OCROPUS_DATA", raising=False)
     return path
 
 

@@ -103,8 +103,24 @@ def bomb(file: Any) -> None:
     file.create_dataset(WGI, (20000, 20005), "f4", chunks=(1000, 1000), compression="gzip")
 
 
+def keras(add: Break) -> Break:
+    def change(file: Any) -> None:
+        file.clear()
+        del file.attrs["kind"]
+        add(file)
+
+    return change
+
+
 ODD_FILES: dict[str, tuple[Break, str]] = {
     "no kind": (attribute("kind", None), "kind: expected pyrnn-bidi or pyrnn-bidi-ext, got None"),
+    "codes for characters": (
+        lambda file: (file.attrs.__delitem__("kind"), put("codec", np.array([[0], [1]], "f4"))(file)),
+        "got None; the codec holds codes instead of characters, as ocracy wrote it: convert the pyrnn again",
+    ),
+    "Keras": (keras(attribute("keras_version", "2.1.6")), "got a Keras file"),
+    "weights of Keras 1": (keras(attribute("layer_names", [b"dense_1"])), "got a Keras file"),
+    "weights of Keras 3": (keras(lambda file: file.create_group("_layer_checkpoint_dependencies")), "got a Keras file"),
     "another kind": (attribute("kind", "clstm"), "kind: expected pyrnn-bidi or pyrnn-bidi-ext, got 'clstm'"),
     "kind a number": (attribute("kind", 7), "kind: expected one string"),
     "kind an array": (attribute("kind", ["a", "b"]), "kind: expected one string"),

@@ -98,14 +98,14 @@ def strings(path: Path) -> list[str]:
 
 
 def remedies(path: Path) -> set[str]:
-    """The remedies that a module names."""
+    """The remedies that a module names, without the value that one may have."""
     given = [
         node.value
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.keyword) and node.arg == "remedy"
     ]
     found = [part for value in given for part in ast.walk(value) if isinstance(part, ast.Constant)]
-    return {part.value for part in found if isinstance(part.value, str)}
+    return {part.value.rstrip("=") for part in found if isinstance(part.value, str)}
 
 
 LIBRARY = [path for path in (ROOT / "pyrnn2hdf5").rglob("*.py") if path.parent.name != "cli"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import itertools
 import os
@@ -12,20 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from ..files.paths import default_target, sha256_of
+from ..errors import SizeLimitError
+from ..files.paths import SOURCE_NAME, default_target, sha256_of
 from ..load import is_hdf5, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn
 
 Unlisted = Callable[[OSError], object]
 """What is told of a place below a folder that cannot be searched; the search goes on."""
 
-SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
+Skipped = Callable[[str], object]
+"""What is told of a file that a search passes over: that it is `NO_MODEL`, or a `LINK` that is not followed."""
+
+NO_MODEL: Final = "no model"
+LINK: Final = "link"
+
+SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
+"""What macOS and Windows put beside a user's files; `._m.pyrnn` holds what macOS knows of `m.pyrnn`."""
+
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
 
 def tell_by_raising(error: OSError) -> NoReturn:
     """The `Unlisted` of who wants all or nothing."""
     raise error
+
+
+def tell_nobody(_: str) -> None:
+    """The `Skipped` of who does not want to know."""
 
 
 class ImageFile(NamedTuple):
@@ -43,12 +57,20 @@ class Pair:
     result: Path | None
 
 
-def source_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
-    """The pyrnn and pronn files below a folder, in the order of their names.
+def source_files(
+    folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody, pattern: str = "*"
+) -> list[Path]:
+    """The pyrnn and pronn files below a folder whose names fit `pattern`, in the order of their names.
 
     They are told by content; a file with a name of theirs counts too, so that a broken one is told.
     """
-    return [path for path in _files(folder, unlisted) if _is_source(path)]
+    found = []
+    for path in _files(folder, unlisted, skipped, pattern):
+        if _is_source(path):
+            found.append(path)
+        elif not _is_hdf5(path):
+            skipped(NO_MODEL)
+    return found
 
 
 def hdf5_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
@@ -75,9 +97,15 @@ def image_files(argument: str, unlisted: Unlisted = tell_by_raising) -> list[Ima
     return [ImageFile(file, file.relative_to(fixed)) for file in found if file.is_file()]
 
 
-def model_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
+def model_files(folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody) -> list[Path]:
     """The files below a folder that are models of any kind, or are named so, in the order of their names."""
-    return [path for path in _files(folder, unlisted) if _is_hdf5(path) or _is_source(path)]
+    found = []
+    for path in _files(folder, unlisted, skipped):
+        if _is_hdf5(path) or _is_source(path):
+            found.append(path)
+        else:
+            skipped(NO_MODEL)
+    return found
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -92,21 +120,37 @@ def _is_source(path: Path) -> bool:
     return bool(SOURCE_NAME.search(path.name)) or is_pronn(path) or is_pyrnn(path)
 
 
-def _files(folder: Path, unlisted: Unlisted) -> Iterator[Path]:
+def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pattern: str = "*") -> Iterator[Path]:
     """Regular files below a folder, sorted; links are followed only to places within it."""
     root = folder.resolve()
+
+    def leads_away(path: Path) -> bool:
+        away = path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(root))
+        if away:
+            skipped(LINK)
+        return away
+
     for place, folders, names in os.walk(folder, onerror=unlisted):
-        folders.sort()
+        # What is left of these is walked through, links excepted.
+        folders[:] = sorted(name for name in folders if not SYSTEM_NAME.fullmatch(name))
         if names and not os.access(place, os.X_OK):
             unlisted(PermissionError(errno.EACCES, os.strerror(errno.EACCES), place))
             continue
+        for name in folders:
+            leads_away(Path(place, name))
         for name in sorted(names):
-            path = Path(place) / name
-            if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root)):
+            path = Path(place, name)
+            if SYSTEM_NAME.fullmatch(name) or not fnmatch.fnmatchcase(name, pattern) or leads_away(path):
+                continue
+            if path.is_file():
                 yield path
+            else:
+                skipped(NO_MODEL)
 
 
-def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) -> tuple[list[Pair], list[Path]]:
+def pairs(
+    sources: Path, results: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody
+) -> tuple[list[Pair], list[Path]]:
     """Pairs of two folders (or of one, given twice), and the results that belong to no source.
 
     A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
@@ -120,11 +164,11 @@ def pairs(sources: Path, results: Path, unlisted: Unlisted = tell_by_raising) ->
             by_sha256.setdefault(sha256, path)
     paired = []
     sources_of: dict[str, Path] = {}
-    for source in source_files(sources, unlisted):
+    for source in source_files(sources, unlisted, skipped):
         named = default_target(results / source.relative_to(sources))
         try:
             sha256 = sha256_of(source)
-        except OSError:
+        except (OSError, SizeLimitError):
             # Told when the pair is looked at.
             sha256 = ""
         if recorded.get(named) == sha256:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..conversion.outcome import Outcome
-from ..files.atomic import new_file
+from ..files.atomic import write_output
 from ..records import Record, outcome_record
 from ..text import visible
 
@@ -89,8 +89,8 @@ FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write a report in the format of its suffix, replacing an older one. Raises `OSError`."""
-    with new_file(path, force=True) as temporary:
-        temporary.write_text(FORMATS[path.suffix.lower()]([outcome_record(outcome) for outcome in outcomes]), "utf-8")
+    report = FORMATS[path.suffix.lower()]([outcome_record(outcome) for outcome in outcomes])
+    write_output(path, report.encode("utf-8"))
 
 
 @dataclass(frozen=True)

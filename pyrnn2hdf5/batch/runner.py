@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -14,56 +13,80 @@ from typing import Final
 
 from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
-from ..errors import FAILURES
-from ..files.paths import default_target, place, refuse_shared_targets, sha256_of
+from ..errors import FAILURES, SizeLimitError, SourceError, TargetConflictError
+from ..files.paths import default_target, open_regular, place, sha256_of, shared_targets, target_of
+from ..limits import Limits
 from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour
 from ..verification.comparison import DataSetCheck, LabelsCheck, Verification
-from .discovery import Unlisted, source_files, tell_by_raising
+from .discovery import Skipped, Unlisted, source_files, tell_by_raising, tell_nobody
 
 PROGRAM: Final = "pyrnn2hdf5.batch.worker"
 MAX_CONVERSIONS: Final = 200
 """Models that one process converts before a new one takes its place, so that its memory stays flat."""
+
+END: Final = 32
+"""Bytes of the end of a file that tell whether it may equal another."""
 
 TYPES: Final = types_of(Outcome, Conversion, SourceFacts, Verification, DataSetCheck, LabelsCheck, Behaviour)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One source and where its result goes."""
+    """One source and where its result goes; `conflict` is why it is not converted there."""
 
     source: Path
     target: Path
+    conflict: TargetConflictError | None = None
 
 
 def plan(
-    sources: Sequence[Path], output: Path | None, pattern: str | None = None, unlisted: Unlisted = tell_by_raising
+    sources: Sequence[Path],
+    output: str | os.PathLike[str] | None,
+    pattern: str = "*",
+    unlisted: Unlisted = tell_by_raising,
+    skipped: Skipped = tell_nobody,
 ) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
-    Folders are searched for pyrnn and pronn files; `pattern` narrows these by name. With `output` the tree of
-    a folder is mirrored there; one file may get it as its name. `unlisted` is told of folders that
-    cannot be searched. Raises `TargetConflictError` where two sources would get one target.
+    Folders are searched for pyrnn and pronn files, of a name that fits `pattern`. With `output` the tree of
+    a folder is mirrored there; one file may get it as its name. `unlisted` and `skipped` are told what a search
+    passes over. Two sources that would get one target, and one whose target is another source, have a conflict.
     """
     jobs: dict[str, Job] = {}
     # One file goes where `convert` alone would write it.
     alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
-    named = output if alone and output and not output.is_dir() else None
     for source in sources:
         # A name too long for the system is told with its conversion, not here.
         if not os.path.isdir(source):  # noqa: PTH112
-            found = [(source, default_target(source.name))]
+            found = [(source, Path(default_target(source).name))]
         else:
-            files = (path for path in source_files(source, unlisted) if fnmatch.fnmatchcase(path.name, pattern or "*"))
+            files = source_files(source, unlisted, skipped, pattern)
             found = [(path, default_target(path.relative_to(source))) for path in files]
         for path, relative in found:
-            target = named or (path.with_name(relative.name) if output is None else output / relative)
-            jobs.setdefault(place(path), Job(path, target))
+            mirrored = path.with_name(relative.name) if output is None else Path(output) / relative
+            jobs.setdefault(place(path), Job(path, target_of(path, output) if alone else mirrored))
     ordered = sorted(jobs.values(), key=lambda job: str(job.source))
-    refuse_shared_targets((job.source, job.target) for job in ordered)
-    return ordered
+    conflicts = _conflicts(ordered)
+    return [replace(job, conflict=conflicts.get(job.source)) for job in ordered]
+
+
+def _conflicts(jobs: Sequence[Job]) -> dict[Path, TargetConflictError]:
+    """Why some of these sources cannot have their targets."""
+    said = {
+        source: f"{target}, which {other} would get too"
+        for source, other, target in shared_targets((job.source, job.target) for job in jobs)
+    }
+    files = {os.path.realpath(job.source): job.source for job in jobs}
+    for job in jobs:
+        if files.get(os.path.realpath(job.target), job.source) != job.source:
+            said[job.source] = f"{job.target}, which is a source itself"
+    return {
+        source: TargetConflictError(f"target: expected one of its own, got {got}", remedy="target")
+        for source, got in said.items()
+    }
 
 
 def convert_all(jobs: Sequence[Job], workers: int, seconds: float, options: Options) -> Generator[Outcome, None, None]:
@@ -71,7 +94,7 @@ def convert_all(jobs: Sequence[Job], workers: int, seconds: float, options: Opti
 
     A process that crashes or takes longer than `seconds` for a model costs only that one.
     """
-    first = _first_of_equals(jobs, workers)
+    first = _first_of_equals([job for job in jobs if not job.conflict], workers, options.limits)
     pool = _Pool(seconds, options)
     with ThreadPoolExecutor(workers) as threads:
         futures = [threads.submit(pool.convert, job) for job in jobs]
@@ -97,6 +120,8 @@ class _Pool:
 
     def convert(self, job: Job) -> Outcome:
         """What becomes of a job."""
+        if job.conflict:
+            return Outcome(job.source, job.target, error=job.conflict, source_size=size_of(job.source))
         start = time.perf_counter()
         try:
             outcome = self._ask(job)
@@ -132,23 +157,37 @@ class _Pool:
             process.stop()
 
 
-def _first_of_equals(jobs: Sequence[Job], workers: int) -> dict[Path, Path]:
+def _first_of_equals(jobs: Sequence[Job], workers: int, limits: Limits) -> dict[Path, Path]:
     """For sources that have the content of another, the first one of these."""
-    sizes = [size_of(job.source) if os.path.isfile(job.source) else None for job in jobs]  # noqa: PTH113
-    often = {size for size, count in Counter(sizes).items() if count > 1 and size is not None}
+    alike: dict[object, list[Path]] = {}
+    for job in jobs:
+        alike.setdefault(_size_and_end(job.source), []).append(job.source)
+    candidates = [path for end, paths in alike.items() if end and len(paths) > 1 for path in paths]
 
-    def sha256(job: Job, size: int | None) -> str | None:
+    def sha256(path: Path) -> str | None:
         try:
-            return sha256_of(job.source) if size in often else None
-        except OSError:
+            return sha256_of(path, limits)
+        except (OSError, SizeLimitError):
             return None
 
     # Threads will do: hashing lets go of the interpreter.
     with ThreadPoolExecutor(workers) as pool:
-        hashed = list(pool.map(sha256, jobs, sizes))
+        hashed = dict(zip(candidates, pool.map(sha256, candidates), strict=True))
     first: dict[str, Path] = {}
     equals = {}
-    for job, found in zip(jobs, hashed, strict=True):
+    for job in jobs:
+        found = hashed.get(job.source)
         if found and first.setdefault(found, job.source) != job.source:
             equals[job.source] = first[found]
     return equals
+
+
+def _size_and_end(path: Path) -> tuple[int, bytes] | None:
+    """What already tells most files apart: of a packed one the end holds its checksum."""
+    try:
+        with open_regular(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - END, 0))
+            return size, file.read(END)
+    except (OSError, SourceError):
+        return None

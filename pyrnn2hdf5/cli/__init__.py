@@ -10,9 +10,11 @@ import contextlib
 import gc
 import io
 import os
+import re
 import signal
+import stat
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -25,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Convert OCRopus and kraken pyrnn models to HDF5: safely, exactly, verified.",
 )
 
@@ -92,7 +95,7 @@ def _stop(number: int, frame: object) -> NoReturn:
 def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
     """A stop that came inside a callback of the interpreter cannot be raised any further."""
     if isinstance(unraisable.exc_value, SystemExit):
-        os._exit(Exit.INTERRUPTED)
+        os._exit(_stopped or Exit.INTERRUPTED)
     sys.__unraisablehook__(unraisable)
 
 
@@ -106,6 +109,26 @@ def _lead_closed_streams_nowhere() -> None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
+COMMAND: Final = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)
+"""What begins a command to GitHub Actions: `::` at the start of a line, and, of old, `##[` anywhere in it."""
+
+
+class _WorkflowLog(io.TextIOWrapper):
+    """A stream on which no text is a command: its first character is spelled out, so that JSON stays the same."""
+
+    def write(self, text: str) -> int:
+        return super().write(COMMAND.sub(lambda found: "\\u0023#" if found[1] is None else f"{found[1]}\\u003a", text))
+
+
+def _keep_text_from_commanding() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        # What goes to a file is read by no runner.
+        if isinstance(stream, io.TextIOWrapper) and not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            log = _WorkflowLog(stream.buffer, stream.encoding, stream.errors, line_buffering=True)
+            setattr(sys, name, log)
+
+
 def main() -> None:
     """Run the command line."""
     _lead_closed_streams_nowhere()
@@ -113,6 +136,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Recognized text in a locale that cannot write it.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if os.environ.get("GITHUB_ACTIONS"):
+        _keep_text_from_commanding()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sys.unraisablehook = _stop_now
@@ -128,8 +153,8 @@ def main() -> None:
         if stop.code == Exit.INTERRUPTED:
             typer.echo("interrupted", err=True)
         raise
-    except (OSError, MemoryError) as error:
-        # A full disk or a closed pipe behind stdout, or no memory for what is no single model's or image's.
+    except (OSError, MemoryError, ImportError) as error:
+        # A full disk or a closed pipe behind stdout, or no memory for a library, or what is no single model's.
         with contextlib.suppress(OSError):
             typer.echo(f"error: {explain(error, None)}", err=True)
         os._exit(Exit.FAILED)

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ReaderError, TargetConflictError, TargetExistsError
-from ..limits import Limits
+from ..errors import ReaderError, TargetExistsError
+from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    Jobs,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
+    as_target,
     explain,
     fail,
     finite,
+    limits_of,
+    prepare_outputs,
     print_json,
     refuse_overwriting,
     tell,
+    tell_skipped,
     tell_unlisted,
     unwritable_is_told,
+    usable_cores,
 )
-from .progress import progress
+from .progress import progress, say
 from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
 
 if TYPE_CHECKING:
@@ -37,17 +46,21 @@ if TYPE_CHECKING:
     from ..conversion.outcome import Options, Outcome
 
 
+TIMEOUT = 300.0
+"""Seconds for one of many models, unless told otherwise."""
+
+
 def convert(
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", parser=as_path, help="pyrnn and pronn files, and folders.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o",
             "--output",
             metavar="PATH",
-            parser=as_path,
+            parser=as_target,
             help="Target file or folder (default: beside each source).",
         ),
     ] = None,
@@ -58,15 +71,13 @@ def convert(
     pattern: Annotated[
         str | None, typer.Option("--glob", metavar="PATTERN", help="Of folders, convert only files of such a name.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes (default: the usable cores).")
-    ] = None,
+    jobs: Jobs = None,
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for one of many models."
+            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for a model, all in all."
         ),
-    ] = 300.0,
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     report: Annotated[
         Path | None,
@@ -75,6 +86,8 @@ def convert(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     ignore_checksum: Annotated[
         bool, typer.Option("--ignore-checksum", help="Accept damage behind a complete pickle, with a warning.")
     ] = False,
@@ -98,27 +111,26 @@ def convert(
         raise typer.BadParameter("expected a name that ends in .json, .jsonl, .csv or .xml", param_hint="--report")
     if report and dry_run:
         raise typer.BadParameter("expected one of --report and --dry-run", param_hint="--report")
-    alone = len(sources) == 1 and not os.path.isdir(sources[0])  # noqa: PTH112
-    limits = Limits(max_size, max_memory, max_seconds)
+    folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
+    alone = len(sources) == 1 and not folders
+    if pattern is not None and not folders:
+        raise typer.BadParameter("expected a folder among the sources", param_hint="--glob")
+    if output and Path(output).exists() and not Path(output).is_dir() and (means_folder(output) or not alone):
+        raise typer.BadParameter("expected a folder", param_hint="--output")
+    limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
+    prepare_outputs(report)
     options = Options(force, not no_verify, float64, compress, limits, ignore_checksum, keep_failed)
-    if alone and not (report or dry_run):
+    if alone and not (report or dry_run or jobs or timeout):
         _convert_one(sources[0], output, options, as_json=as_json, quiet=quiet, verbose=verbose)
     else:
-        if output and output.exists() and not output.is_dir() and not alone:
-            raise typer.BadParameter("expected a folder for many sources", param_hint="--output")
         _convert_many(
-            sources, output, pattern, options, jobs or _usable_cores(), timeout,
+            sources, output, pattern or "*", options, jobs or usable_cores(), timeout or TIMEOUT,
             dry_run=dry_run, report=report, as_json=as_json, quiet=quiet,
         )  # fmt: skip
 
 
-def _usable_cores() -> int:
-    # Not every system tells which cores this process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _convert_one(
-    source: Path, output: Path | None, options: Options, *, as_json: bool, quiet: bool, verbose: bool
+    source: Path, output: str | None, options: Options, *, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
     from ..sandbox.bounded import Reader
 
@@ -143,19 +155,19 @@ def _convert_one(
 
 
 def _convert_many(
-    sources: list[Path], output: Path | None, pattern: str | None, options: Options,
+    sources: list[Path], output: str | None, pattern: str, options: Options,
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from ..batch.reports import write_report
     from ..batch.runner import convert_all, plan
 
     unlisted: list[OSError] = []
-    try:
-        jobs = plan(sources, output, pattern, unlisted.append)
-    except TargetConflictError as error:
-        fail(visible(error))
+    skipped: list[str] = []
+    jobs = plan(sources, output, pattern, unlisted.append, skipped.append)
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
+    if not quiet:
+        tell_skipped(skipped)
     if not jobs:
         fail(f"{visible(sources[0])}: expected pyrnn models, found none")
     if dry_run:
@@ -167,10 +179,12 @@ def _convert_many(
     order = {job.source: number for number, job in enumerate(jobs)}
     done: dict[int, Outcome] = {}
     shown = 0
+    # On one terminal each is told once, and at once.
+    together = sys.stdout.isatty() and sys.stderr.isatty() and not (as_json or quiet)
     try:
         with (
             contextlib.closing(convert_all(jobs, workers, timeout, options)) as finished,
-            progress(len(jobs), hidden=as_json or quiet) as (advance, say),
+            progress(len(jobs), hidden=as_json or quiet) as (advance, print_line),
         ):
             for outcome in finished:
                 done[order[outcome.source]] = outcome
@@ -179,7 +193,11 @@ def _convert_many(
                     print_json(outcome_record(outcome))
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    say(outcome_line(done[shown]))
+                    told = _told(done[shown]) if together else []
+                    if not (together and done[shown].error):
+                        told.insert(0, outcome_line(done[shown]))
+                    for line in told:
+                        print_line(line)
                     shown += 1
     finally:
         # Also after an interrupt: what was done is told, first to the report, for stdout may be gone.
@@ -188,29 +206,37 @@ def _convert_many(
             if report:
                 with unwritable_is_told():
                     write_report(report, outcomes)
+                if not quiet:
+                    typer.echo(f"report written to {visible(report)}", err=True)
         finally:
-            if not as_json and not quiet:
-                typer.echo("\n".join(summary_lines(outcomes, len(jobs), time.perf_counter() - start)))
-            _tell(outcomes)
+            try:
+                for number in sorted(done):
+                    for line in _told(done[number]) if not together or number >= shown else ():
+                        typer.echo(line, err=True)
+            finally:
+                for line in () if as_json or quiet else summary_lines(outcomes, len(jobs), time.perf_counter() - start):
+                    say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
 
 
-def _tell(outcomes: list[Outcome]) -> None:
+def _told(outcome: Outcome) -> list[str]:
     """What went wrong, and what is to be known of what went well."""
-    for outcome in outcomes:
-        source = visible(outcome.source)
-        if outcome.error is not None:
-            typer.echo(f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}", err=True)
-        for warning in outcome.conversion.warnings if outcome.conversion else ():
-            typer.echo(f"warning: {source}: {visible(warning)}", err=True)
+    source = visible(outcome.source)
+    warnings = outcome.conversion.warnings if outcome.conversion else ()
+    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
+    if outcome.error is not None:
+        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
+    return told
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:
     """Say what would become of a job; returns whether it would have a result."""
     from ..conversion.converter import foresee
+    from ..conversion.outcome import Outcome
 
-    outcome = foresee(job.source, job.target, options)
+    conflict = Outcome(job.source, job.target, error=job.conflict)
+    outcome = conflict if job.conflict else foresee(job.source, job.target, options)
     status = outcome.status
     if outcome.error is not None:
         status = "target exists" if isinstance(outcome.error, TargetExistsError) else "would fail"

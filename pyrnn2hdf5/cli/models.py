@@ -20,18 +20,27 @@ if TYPE_CHECKING:
 models = typer.Typer(help="List the model directory, or clean it.")
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")]
+
+
 @models.callback(invoke_without_command=True)
-def _list(
-    context: typer.Context,
-    model_dir: ModelDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a model.")] = False,
-) -> None:
+def _list(context: typer.Context, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
     """List the model directory: name, source, size, age.
 
     That is where `ocr` keeps the conversions of pyrnn models, and where kraken looks for them.
     """
-    if context.invoked_subcommand:
-        return
+    if not context.invoked_subcommand:
+        _print_entries(model_dir, as_json=as_json)
+
+
+@models.command("list")
+def _list_explicitly(context: typer.Context, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
+    """List the model directory, as without a command."""
+    given = context.parent.params if context.parent else {}
+    _print_entries(model_dir or given["model_dir"], as_json=as_json or given["as_json"])
+
+
+def _print_entries(model_dir: Path | None, *, as_json: bool) -> None:
     entries = _entries(model_dir)
     if as_json:
         for entry in entries:
@@ -76,10 +85,10 @@ def _remove(path: Path) -> bool:
 
 
 def _entries(model_dir: Path | None) -> list[Entry]:
-    from ..conversion.model_directory import list_models, model_directory
+    from ..conversion import model_directory as directory
 
     try:
-        return list_models(model_directory(model_dir))
+        return directory.list_models(directory.model_directory(model_dir))
     except OSError as error:
         fail(explain(error, None))
 

@@ -17,7 +17,9 @@ from ..errors import FAILURES, Pyrnn2Hdf5Error, TargetConflictError, missing_ext
 from ..records import evaluation_record, failure_record, recognition_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -26,6 +28,7 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
     print_json,
     tell,
     tell_unlisted,
@@ -43,11 +46,28 @@ if TYPE_CHECKING:
     from ..ocr.recognition import Recognition
 
 
+def _complete(incomplete: str) -> list[str]:
+    """Names of models that begin so, for the shell."""
+    from ..conversion.model_directory import model_directory
+    from ..conversion.model_names import model_folders, model_names
+
+    try:
+        folder = model_directory()
+    except OSError:
+        folder = None
+    return [name for name in model_names(model_folders(folder)) if name.startswith(incomplete)]
+
+
 def ocr(
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE", help="Line images, folders of them, or quoted patterns.")
+        list[str], typer.Argument(metavar="IMAGE...", help="Line images, folders of them, or quoted patterns.")
     ],
-    model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="pyrnn, pronn or HDF5, or its name.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "-m", "--model", metavar="MODEL", autocompletion=_complete, help="pyrnn, pronn or HDF5, or its name."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", parser=as_path, help="Write text files there instead."),
@@ -86,6 +106,8 @@ def ocr(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object an image.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no texts, only warnings and errors.")] = False,
 ) -> None:
@@ -95,7 +117,6 @@ def ocr(
     model is converted on first use, verified, and kept in the model directory that kraken uses.
     """
     from ..conversion.outcome import Outcome
-    from ..limits import Limits
     from ..ocr.recognition import recognize_each
 
     if not (model and all(images)):
@@ -110,7 +131,13 @@ def ocr(
     found, failed = _find(images)
     paths = [image.path for image in found]
     targets = _targets(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
-    used = _load(model, autoconversion, model_dir, Limits(max_size, max_memory, max_seconds), quiet=quiet)
+    used = _load(
+        model,
+        autoconversion,
+        model_dir,
+        limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
+        quiet=quiet,
+    )
     _keep(targets, [used.path, used.pyrnn], "the model")
     if not no_normalize_line:
         _warn_of_normalizer(model, used.model)
@@ -197,6 +224,9 @@ def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limit
         fail(f"{visible(name)}: {explain(error, name)}")
     for warning in found.warnings:
         typer.echo(f"warning: {visible(name)}: {visible(warning)}", err=True)
+    meant = found.pyrnn or found.path
+    if meant.name.startswith(f"{Path(name).name}.") and not quiet:
+        typer.echo(f"{visible(name)}: {visible(meant)}", err=True)
     if found.converted and not quiet:
         typer.echo(f"{visible(name)}: converted, verified and stored as {visible(found.path)}", err=True)
     return found
@@ -254,11 +284,10 @@ def _fail_alone(path: Path, error: Failure, *, as_json: bool) -> bool:
 
 def _write(target: Path, text: str) -> None:
     """The text as it is, whatever its labels are, and a newline. A lone surrogate, no text at all, is spelled out."""
-    from ..files.atomic import new_file
+    from ..files.atomic import make_folder_of, write_output
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(target, force=True) as temporary:
-        temporary.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+    make_folder_of(target)
+    write_output(target, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _show_json(path: Path, result: Recognition) -> None:

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import FAILURES
 from ..records import facts_record, failure_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    Jobs,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
     as_path,
+    console_on,
     explain,
+    limits_of,
+    prepare_outputs,
     print_json,
     refuse_overwriting,
+    tell_skipped,
     tell_unlisted,
     unwritable_is_told,
+    usable_cores,
 )
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from ..batch.discovery import Unlisted
-    from ..limits import Limits
-    from ..show.facts import Facts
+    from ..batch.discovery import Skipped, Unlisted
 
 
 def show(
     paths: Annotated[
         list[Path],
         # One that may not be read is no wrong usage: it fails alone.
-        typer.Argument(metavar="MODEL", parser=as_path, help="pyrnn, pronn or HDF5 files, and folders of them."),
+        typer.Argument(metavar="MODEL...", parser=as_path, help="pyrnn, pronn or HDF5 files, and folders of them."),
     ],
     codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
     list_globals: Annotated[
@@ -51,93 +57,98 @@ def show(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", parser=as_path, help="Write the same as a web page.")
     ] = None,
+    jobs: Jobs = None,
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
 ) -> None:
     """Show what is in a model, pyrnn, pronn or HDF5, without running anything in it.
 
     Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
     """
-    from ..limits import Limits
+    from rich.text import Text
+
     from ..show import tables as listing
+    from ..show.export import MAX_LINES
+    from ..show.many import facts_of_each
     from ..show.page import page
 
     if codec and list_globals:
         raise typer.BadParameter("expected one of --codec and --globals", param_hint="--codec")
-    limits = Limits(max_size, max_memory, max_seconds)
+    limits = limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding)
     view = listing.codec_list if codec else listing.globals_list if list_globals else page
-    console = _console(sys.stdout)
+    console = console_on(sys.stdout)
     pages: list[RenderableType] = []
     unlisted: list[OSError] = []
-    found_files = [(path, _files(path, unlisted.append)) for path in paths]
+    skipped: list[str] = []
+    found_files = [(path, _files(path, unlisted.append, skipped.append)) for path in paths]
+    prepare_outputs(svg, html)
     for output, other in ((svg, html), (html, svg)):
         refuse_overwriting(output, [other, *paths, *(file for _, files in found_files for file in files)])
     failed = tell_unlisted(unlisted)
 
     def say(shown: RenderableType) -> None:
-        pages.append(shown)
+        # Each has a line at least.
+        if (svg or html) and len(pages) < MAX_LINES:
+            pages.append(shown)
         if not as_json:
             _print(console, shown)
 
-    for path, files in found_files:
-        # Of a folder that cannot be searched that is told already.
-        if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
-            failed = True
-            typer.echo(f"error: {visible(path)}: expected models, found none", err=True)
-        in_table = bool(files) and files != [path] and view is page
-        names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
-        longest = listing.longest(names)
-        if in_table:
-            say(listing.header(longest))
-        for file, name in zip(files, names, strict=True):
-            found = _facts(file, limits)
-            problem = found if isinstance(found, Exception) else found.problem
-            failed = failed or problem is not None
-            if as_json:
-                print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
+    every = [file for _, files in found_files for file in files]
+    said = False
+    with contextlib.closing(facts_of_each(every, jobs or usable_cores(), limits=limits)) as each:
+        for path, files in found_files:
+            # Of a folder that cannot be searched that is told already.
+            if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
+                failed = True
+                typer.echo(f"error: {visible(path)}: expected models, found none", err=True)
+            in_table = bool(files) and files != [path] and view is page
+            names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
+            longest = listing.longest(names)
             if in_table:
-                say(listing.row(name, found, longest))
-                continue
-            if not isinstance(found, Exception) and (found.readable or list_globals):
-                if pages:
-                    say("")
-                say(view(found))
-            if problem:
-                _console(sys.stderr).print(_red(file, problem), soft_wrap=True)
+                say(listing.header(longest))
+                said = True
+            for file, name in zip(files, names, strict=True):
+                found = next(each)
+                problem = found if isinstance(found, Exception) else found.problem
+                failed = failed or problem is not None
+                if as_json:
+                    print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
+                if in_table:
+                    say(listing.row(name, file, found, longest))
+                    continue
+                if not isinstance(found, Exception) and (found.readable or list_globals):
+                    if said:
+                        say(Text())
+                    for part in view(found):
+                        say(part)
+                    said = True
+                if problem:
+                    console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
+    tell_skipped(skipped)
     _write(pages, svg, html, paths)
     if failed:
         raise typer.Exit(Exit.FAILED)
 
 
-def _files(path: Path, unlisted: Unlisted) -> list[Path]:
+def _files(path: Path, unlisted: Unlisted, skipped: Skipped) -> list[Path]:
     # A name too long for the system, or one in a place that is closed, is told when it is read.
     if not os.path.isdir(path):  # noqa: PTH112
         return [path]
     from ..batch.discovery import model_files
 
-    return model_files(path, unlisted)
-
-
-def _facts(file: Path, limits: Limits) -> Facts | Exception:
-    from ..show.inspection import facts
-
-    try:
-        return facts(file, limits=limits)
-    except FAILURES as error:
-        return error
-
-
-def _console(file: TextIO) -> Console:
-    """A console to which nothing is markup."""
-    from rich.console import Console
-
-    # Where the output is no terminal, rich would ask those of stdin and stderr.
-    width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else 80
-    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+    return model_files(path, unlisted, skipped)
 
 
 def _print(console: Console, shown: RenderableType) -> None:
+    from ..show.tables import LabelRow, Row
+
+    # A terminal wraps the labels itself, at once.
+    if isinstance(shown, LabelRow) or (isinstance(shown, Row) and not console.file.isatty()):
+        typer.echo(str(shown))
+        return
     if console.is_terminal:
         console.print(shown)
         return
@@ -157,11 +168,11 @@ def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, pat
     """Pictures of what was shown, if anything was."""
     if not pages or not (svg or html):
         return
-    from ..files.atomic import new_file
+    from ..files.atomic import write_output
     from ..show import export as picture
 
     title = ", ".join(visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     for target, draw in ((svg, picture.svg), (html, picture.html)):
         if target:
-            with unwritable_is_told(), new_file(target, force=True) as temporary:
-                temporary.write_text(draw(pages, title), "utf-8")
+            with unwritable_is_told():
+                write_output(target, draw(pages, title).encode("utf-8"))

@@ -47,6 +47,8 @@ def stored_line(verification: Verification) -> str:
 def labels_line(verification: Verification) -> str:
     """The labels layer in one line."""
     labels = verification.labels
+    if not labels.compared:
+        return "not compared"
     return "; ".join(labels.problems) or f"{labels.count} labels; equal: {', '.join(labels.compared)}"
 
 
@@ -55,7 +57,7 @@ def behaviour_line(verification: Verification) -> str:
     behaviour = verification.behaviour
     if behaviour is None:
         return "not compared: the networks have different shapes"
-    texts = {True: "equal", False: "different", None: "not compared, no codec"}[behaviour.texts_equal]
+    texts = {True: "equal", False: "different", None: "not compared"}[behaviour.texts_equal]
     said = (
         f"{behaviour.steps} steps of {behaviour.lines} lines: largest difference {behaviour.largest_difference:.2g} "
         f"(allowed {behaviour.tolerance:.2g}), another best class in {behaviour.other_best_class} steps, "

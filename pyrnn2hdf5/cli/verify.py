@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import FAILURES
+from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error
 from ..records import failure_record, verdict_record
 from ..text import visible
 from .common import (
+    AllowGlobals,
     Exit,
+    LabelEncoding,
     MaxMemory,
     MaxSeconds,
     MaxSize,
@@ -23,8 +25,11 @@ from .common import (
     explain,
     fail,
     finite,
+    limits_of,
+    prepare_outputs,
     print_json,
     refuse_overwriting,
+    tell_skipped,
     tell_unlisted,
     unwritable_is_told,
 )
@@ -33,6 +38,8 @@ from .text_output import verdict_lines, verdict_reason
 if TYPE_CHECKING:
     from ..batch.discovery import Pair
     from ..batch.reports import Case
+    from ..limits import Limits
+    from ..sandbox.bounded import Reader
 
 
 def verify(
@@ -42,8 +49,11 @@ def verify(
     ],
     lines: Annotated[
         list[str] | None,
-        typer.Option("--lines", metavar="FILE_OR_GLOB...", help="Line images to run both models on; give them last."),
+        typer.Option("--lines", metavar="FILE_OR_GLOB...", help="Line images to run both models on, one or many."),
     ] = None,
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="Compare no codec, line normalizer or training record.")
+    ] = False,
     tolerance: Annotated[
         float | None,
         typer.Option(
@@ -56,6 +66,8 @@ def verify(
     max_size: MaxSize = "4G",  # type: ignore[assignment]
     max_memory: MaxMemory = "512M",  # type: ignore[assignment]
     max_seconds: MaxSeconds = 15.0,
+    allow_global: AllowGlobals = None,
+    label_encoding: LabelEncoding = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", parser=as_path, help="Write a JUnit report.")
     ] = None,
@@ -67,37 +79,63 @@ def verify(
     Either file may be pyrnn, pronn or HDF5. Of folders, every source is compared with the HDF5 file
     that records its SHA-256 or bears its name, in the second folder or beside it.
     """
-    from ..batch.discovery import Pair, pairs
-    from ..limits import Limits
+    from ..batch.discovery import IMAGE_NAME, Pair, pairs
+    from ..sandbox.bounded import Reader
 
+    # What a shell makes of `--lines *.png` is one image of the option, and more among the models.
+    expanded = [path for path in paths if lines and IMAGE_NAME.fullmatch(path.name)]
+    paths = [path for path in paths if path not in expanded]
     folders = list(itertools.takewhile(os.path.isdir, paths[:2]))
     models, more = (folders, paths[len(folders) :]) if folders else (paths[:2], paths[2:])
     if not folders and len(models) < 2:
-        raise typer.BadParameter("expected SOURCE and RESULT, or one or two folders")
+        raise _other_than("SOURCE and RESULT, or one or two folders", models)
     if more and not lines:
-        raise typer.BadParameter("expected one or two folders" if folders else "expected SOURCE and RESULT alone")
-    images = _images([*(lines or ()), *map(str, more)])
+        alone = "two folders alone" if len(folders) == 2 else "a second folder"
+        raise _other_than(alone if folders else "SOURCE and RESULT alone", more)
+    images = _images([*(lines or ()), *map(str, (*expanded, *more))])
+    prepare_outputs(junit)
     unlisted: list[OSError] = []
+    skipped: list[str] = []
     found = [Pair(models[0], models[-1])]
     if folders:
-        found, unpaired = pairs(folders[0], folders[-1], unlisted.append)
+        found, unpaired = pairs(folders[0], folders[-1], unlisted.append, skipped.append)
         for path in unpaired:
             typer.echo(f"warning: {visible(path)}: belongs to no source, not verified", err=True)
     failed = tell_unlisted(unlisted)
+    if not quiet:
+        tell_skipped(skipped)
     if not found:
         fail(f"{visible(folders[0])}: expected pyrnn models, found none")
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
-    options = {"images": images, "tolerance": tolerance, "limits": Limits(max_size, max_memory, max_seconds)}
-    cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
+    with Reader() as reader:
+        options = {
+            "images": images,
+            "tolerance": tolerance,
+            "network_only": network_only,
+            "limits": limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
+            "reader": reader,
+        }
+        cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
     if junit:
         from ..batch.reports import junit as as_junit
-        from ..files.atomic import new_file
+        from ..files.atomic import write_output
 
-        with unwritable_is_told(), new_file(junit, force=True) as temporary:
-            temporary.write_text(as_junit("pyrnn2hdf5 verify", cases), "utf-8")
+        with unwritable_is_told():
+            write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
+        if not quiet:
+            typer.echo(f"report written to {visible(junit)}", err=True)
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
+
+
+def _other_than(expected: str, given: list[Path]) -> typer.BadParameter:
+    """Wrong usage: the first of these is what was not expected."""
+    if not given:
+        return typer.BadParameter(f"expected {expected}, got images alone")
+    path = given[0]
+    got = "a folder" if os.path.isdir(path) else "a file" if os.path.exists(path) else "nothing of that name"  # noqa: PTH110, PTH112 - of any length
+    return typer.BadParameter(f"{visible(path)}: expected {expected}, got {got}")
 
 
 def _images(patterns: list[str]) -> list[Path]:
@@ -114,12 +152,12 @@ def _images(patterns: list[str]) -> list[Path]:
 
 def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: bool) -> Case:
     from ..batch.reports import Case
-    from ..verification.comparison import verify as verify_files
+    from ..verification.comparison import verify_files
 
     start = time.perf_counter()
     try:
         if pair.result is None:
-            raise FileNotFoundError(errno.ENOENT, "no result found for it", str(pair.source))
+            raise _without_result(pair.source, options["limits"], options["reader"])
         verification = verify_files(pair.source, pair.result, **options)
     except FAILURES as error:
         blamed = getattr(error, "path", None) or pair.source
@@ -139,9 +177,24 @@ def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: b
     return Case(str(pair.source), time.perf_counter() - start, failure=failure)
 
 
+def _without_result(source: Path, limits: Limits, reader: Reader) -> Failure:
+    """Why there is no result of a source: it cannot be converted, or nobody has done so."""
+    from ..hdf5.layout import store
+    from ..load import read_source_model
+
+    try:
+        store(read_source_model(source, limits=limits, reader=reader)[0])
+    except Pyrnn2Hdf5Error as error:
+        return type(error)(f"no result found for it: {error}", remedy=error.remedy)
+    except (OSError, MemoryError) as error:
+        return error
+    return FileNotFoundError(errno.ENOENT, "no result found for it", str(source))
+
+
 def _annotate(path: Path, message: str) -> None:
     """Show a failure in the place where GitHub shows those of a workflow."""
     if os.environ.get("GITHUB_ACTIONS"):
         text = visible(message).replace("%", "%25")
         name = visible(path).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}", err=True)
+        # In bytes: text is kept from being a command.
+        typer.echo(f"::error file={name},title=pyrnn2hdf5 verify::{text}".encode("utf-8", "backslashreplace"), err=True)

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import FAILURES, Hdf5LayoutError, LoadLimitError, TargetExistsError
-from ..files.paths import default_target, sha256_of, usable_path
+from ..files.atomic import make_folder_of, refuse_other_than_file
+from ..files.paths import sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import check_source, read_source_model, read_stored
@@ -42,8 +43,8 @@ def convert(
     source
         A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file.
     target
-        A file or a folder; by default `default_target(source)`. One that already holds this very conversion
-        is left alone.
+        A file, or a folder, which need not be there where the target ends in a separator; by default
+        `default_target(source)`. One that already holds this very conversion is left alone.
     force
         Replace a target that is anything else.
     verify
@@ -100,8 +101,7 @@ def convert_source(
     from .writer import write
 
     stored = store(model, float64=options.float64, compress=options.compress)
-    if exact:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(path)
     verification = write(
         model, stored, path, force=options.force, verify=options.verify, keep_failed=options.keep_failed
     )
@@ -110,11 +110,17 @@ def convert_source(
 
 
 def attempt(
-    source: Path, target: Path | None, options: Options, reader: Reader | None = None, *, exact: bool = False
+    source: Path,
+    target: str | os.PathLike[str] | None,
+    options: Options,
+    reader: Reader | None = None,
+    *,
+    exact: bool = False,
 ) -> Outcome:
-    """Convert a source, and tell what became of it whatever that is; folders for an `exact` target are made."""
+    """Convert a source, and tell what became of it whatever that is."""
     start = time.perf_counter()
-    outcome = Outcome(source, target or default_target(source), source_size=size_of(source))
+    named = Path(target) if target and exact else target_of(source, target)
+    outcome = Outcome(source, named, source_size=size_of(source))
     try:
         conversion = convert_source(source, target, options, reader, exact=exact)
         outcome = replace(outcome, target=conversion.target, conversion=conversion)
@@ -145,14 +151,12 @@ def _look(
 ) -> tuple[Path, Path, Conversion | None]:
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
-    check_source(source)  # What is no model at all is told before anything is said about a target.
-    path = default_target(source) if target is None else usable_path(target)
-    if target is not None and not exact and path.is_dir():
-        path = path / default_target(source).name
+    # What is no model at all is told before anything is said about a target.
+    check_source(source, limits=options.limits)
+    path = usable_path(target) if target and exact else target_of(source, target)
     if path.is_symlink() and not path.exists() and not options.force:
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
-    if path.exists() and not path.is_file():
-        raise TargetExistsError(f"{path}: expected a file or nothing as target, got a folder, device or pipe")
+    refuse_other_than_file(path)
     if path.exists() and path.samefile(source):
         raise TargetExistsError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
@@ -163,9 +167,14 @@ def _look(
         there = None
     except LoadLimitError as error:
         raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
-    if there is None or there.source is None or there.source.sha256 != sha256_of(source):
+    if there is None or there.source is None or there.source.sha256 != sha256_of(source, options.limits):
         raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
-    if (there.compressed, there.float64) != (options.compress, options.float64):
+    made_otherwise = (there.compressed, there.float64) != (options.compress, options.float64)
+    if options.limits.label_encoding and not made_otherwise:
+        # No result records by which encoding its labels were read.
+        model, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
+        made_otherwise = model.codec != restore(there).codec
+    if made_otherwise:
         raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
     return source, path, _conversion("up to date", source, path, there, restore(there))
 

@@ -119,7 +119,7 @@ def _entry(path: Path) -> Entry | None:
             old = time.time() - found.st_mtime > LEFTOVER_AGE
             return Entry(path, "leftover", *facts, stale="leftover of an interrupted write" if old else None)
         if path.suffix == ".hdf5" or is_hdf5(path):
-            source = _usable(read_source(path))
+            source = _usable(read_source(path, limits=load.LOOK))
             return Entry(path, "converted" if source else "other", *facts, source)
         if is_pronn(path):
             return Entry(path, "pronn", *facts)

@@ -12,12 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from ..errors import InvalidModelError, Pyrnn2Hdf5Error
-from ..files.paths import default_target, sha256_of
+from ..files.paths import default_target, sha256_of, usable_path
 from ..hdf5.layout import KIND, restore, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_hdf5, load_file, load_hdf5
@@ -25,9 +25,7 @@ from ..model.model import Model
 from ..text import describe_error
 from .converter import convert
 from .model_directory import list_models, marked_name, model_directory, newness, recorded_source
-
-LEGACY: Final = Path("/usr/local/share/ocropus")
-"""Where OCRopus installed its models."""
+from .model_names import find_by_beginning, find_exactly, model_folders, not_found
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +54,14 @@ def load_any(
     Parameters
     ----------
     path
-        A file, or the name of one in the model directory or in `/usr/local/share/ocropus`.
+        A file, or the name of one in the folders where kraken, OCRopus and OCR-D keep models; the end of the
+        name, such as `.pyrnn.gz`, may be left out.
     autoconvert
         Convert a pyrnn or pronn once, keep its conversion in the model directory, and use that from then on.
     model_dir
         The model directory; by default `KRAKEN_HOME`, else `~/.kraken`.
     limits
-        What reading it may take: bytes and seconds.
+        What reading it may take and hold. Where they allow names or tell an encoding, nothing is stored.
 
     Returns
     -------
@@ -93,31 +92,54 @@ def find_model(
 ) -> Found:
     """Find and load the model that `name` means.
 
-    That is the file at the path given, in the model directory, or in `/usr/local/share/ocropus`, the
-    first there is. HDF5 is loaded as it is. With `autoconvert` the stored conversion of a pyrnn
-    stands in for it, made and verified first where there is none; a bare name whose pyrnn is nowhere
-    any more means its stored conversion. A conversion that cannot be stored is a warning.
+    That is the file at the path given, or in one of `model_folders`, the first there is; then one that
+    only begins so, as `find_by_beginning` has it. HDF5 is loaded as it is. With `autoconvert` the stored
+    conversion of a pyrnn stands in for it, made and verified first where there is none; a bare name whose
+    pyrnn is nowhere any more means its stored conversion. A conversion that cannot be stored is a warning.
+
+    What `limits` allow beyond the ordinary holds for this once: such a pyrnn is read itself, and nothing is stored.
 
     Raises `OSError` or a `Pyrnn2Hdf5Error` where the model cannot be read.
     """
-    name, said = Path(name), []
+    name, said = usable_path(name), []
     try:
         folder = model_directory(model_dir)
     except FileNotFoundError as error:
         folder = None
         said = [f"no model directory: {error.strerror}"]
-    places = [name, *([folder / name] if folder else []), LEGACY / name]
-    path = next((place for place in places if place.is_file()), None)
+    folders = [] if name.is_absolute() else model_folders(folder)
+    path = find_exactly(name, folders)
     if path is None:
         found = _by_name(folder, name.name, limits) if folder and autoconvert and str(name) == name.name else None
-        # Where nothing is found the path as it was given says why: a folder, a pipe, nothing.
-        return found or Found(load_file(name, limits=limits), name)
+        if found:
+            return found
+        path = find_by_beginning(name, folders)
+        if path and path.parent == folder:
+            path = _source_there(path, name, folders) or path
+    if path is None:
+        # The path as it was given says what else is wrong with it: a folder, a pipe.
+        if os.path.lexists(name):
+            return Found(load_file(name, limits=limits), name)
+        raise not_found(name, folders)
     if is_hdf5(path) or not autoconvert:
         return Found(load_file(path, limits=limits), path)
+    if limits.allow_globals or limits.label_encoding:
+        model = load_file(path, limits=limits)
+        return Found(model, path, warnings=model.notes)
     if folder is None:
         return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    sha256 = sha256_of(path)
+    sha256 = sha256_of(path, limits)
     return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
+
+
+def _source_there(path: Path, name: Path, folders: Sequence[Path]) -> Path | None:
+    """What a file of the model directory was made from, where that is there and meant too: it may have changed."""
+    source = recorded_source(path)
+    if source is None or not source.name.startswith(f"{name.name}.") or Path(source.name).name != source.name:
+        return None
+    with contextlib.suppress(OSError):
+        return find_exactly(Path(source.name), folders)
+    return None
 
 
 def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Failure, TargetExistsError, VerificationError
+from ..errors import Failure, TargetConflictError, TargetExistsError, VerificationError
 from ..limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Outcome:
         where the world is; of a dry run `would convert`.
         """
         if self.error is not None:
-            world = (TargetExistsError, VerificationError, OSError, MemoryError)
+            world = (TargetExistsError, TargetConflictError, VerificationError, OSError, MemoryError)
             return "failed" if isinstance(self.error, world) else "refused"
         if self.conversion is None:
             return "would convert"

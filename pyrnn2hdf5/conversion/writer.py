@@ -11,7 +11,8 @@ from ..files.atomic import new_file
 from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_bytes
 from ..hdf5.layout import Stored, restore, store
-from ..load import read_by_library
+from ..hdf5.plain_reader import NotPlainError
+from ..load import read_by_library, read_plain
 from ..model.model import Model
 from ..verification.comparison import Verification, compare
 
@@ -68,13 +69,12 @@ def write(
     keep_failed: Path | None = None,
 ) -> Verification | None:
     """Write the stored form of `model`; see `converter.convert` for the options and the errors."""
-    content = to_bytes(stored)
     with new_file(path, force=force) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(to_bytes(stored))
         try:
             return verify_written(model, stored, temporary) if verify else None
         except VerificationError as error:
-            kept = _keep(content, path.name, keep_failed) if keep_failed else "nothing was kept"
+            kept = _keep(temporary.read_bytes(), path.name, keep_failed) if keep_failed else "nothing was kept"
             raise VerificationError(f"{error} ({kept})", remedy=None if keep_failed else "keep_failed") from error
 
 
@@ -84,7 +84,11 @@ def verify_written(model: Model, stored: Stored, path: Path) -> Verification:
     Raises `VerificationError` where anything differs.
     """
     try:
-        again = read_by_library(path)  # in this process: these bytes are our own
+        try:
+            # Not by the library that wrote it: two that err alike are few.
+            again = read_plain(path)
+        except NotPlainError:
+            again = read_by_library(path)  # in this process: these bytes are our own
         verification = compare(stored, again, model, restore(again))
     except (Hdf5LayoutError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -7,13 +7,18 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from ..errors import InvalidInputError, SourceError, TargetConflictError
+from ..errors import InvalidInputError, SizeLimitError, SourceError, TargetConflictError
+from ..limits import DEFAULT_LIMITS, Limits
 
 CHUNK: Final = 2**16
+SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
+
+SOURCE_NAME: Final = re.compile(r"\.(pyrnn(\.(gz|bz2|xz))?|pronn)$")
+"""Names of files that can be converted."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
@@ -46,12 +51,19 @@ def usable_path(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file as it lies on disk, in hexadecimal."""
+def sha256_of(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> str:
+    """The SHA-256 of a file as it lies on disk, in hexadecimal.
+
+    Raises `SizeLimitError` where it is larger than a source may be: sparse files claim any size.
+    """
     digest = hashlib.sha256()
-    with Path(path).open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
+    left = limits.size
+    with open_regular(path) as file:
+        left -= os.fstat(file.fileno()).st_size
+        while left >= 0 and (chunk := file.read(CHUNK)):
             digest.update(chunk)
+    if left < 0:
+        raise SizeLimitError(f"file size: expected at most {limits.size} bytes, got more", remedy="size")
     return digest.hexdigest()
 
 
@@ -82,6 +94,22 @@ def default_target(source: str | os.PathLike[str]) -> Path:
     return source.parent / f"{source.stem}.hdf5"
 
 
+def target_of(source: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> Path:
+    """Where one conversion goes: a target that is a folder, or ends as the name of one (`results/`), is to hold it.
+
+    Raises `InvalidInputError` for a target with a NUL.
+    """
+    if target is None:
+        return default_target(source)
+    path = usable_path(target)
+    return path / default_target(source).name if means_folder(target) else path
+
+
+def means_folder(target: str | os.PathLike[str]) -> bool:
+    """Whether a target is a folder, or ends as the name of one that is to be made."""
+    return os.fspath(target).endswith(SEPARATORS) or os.path.isdir(target)  # noqa: PTH112 - of any length
+
+
 def text_target(image: Path, suffix: str) -> Path:
     """Where the text of a line image goes: `0001.png` and `0001.bin.png` become `0001` and the suffix."""
     return image.with_name(STAGE.sub("", image.stem) + suffix)
@@ -92,10 +120,20 @@ def place(path: Path) -> str:
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
+def shared_targets(pairs: Iterable[tuple[Path, Path]]) -> Iterator[tuple[Path, Path, Path]]:
+    """Each of these sources whose target another one would get too, with the first such one and the target.
+
+    Targets are the same where links lead to one place: what is written goes through them.
+    """
+    sources: dict[str, list[tuple[Path, Path]]] = {}
+    for source, target in pairs:
+        sources.setdefault(os.path.realpath(target), []).append((source, target))
+    for sharing in sources.values():
+        for number, (source, target) in enumerate(sharing if len(sharing) > 1 else ()):
+            yield source, sharing[not number][0], target
+
+
 def refuse_shared_targets(pairs: Iterable[tuple[Path, Path]]) -> None:
     """Raise `TargetConflictError` where two of these sources would get one target."""
-    taken: dict[str, Path] = {}
-    for source, target in pairs:
-        other = taken.setdefault(place(target), source)
-        if other is not source:
-            raise TargetConflictError(f"{other} and {source}: expected a target for each, both would be {target}")
+    for source, other, target in shared_targets(pairs):
+        raise TargetConflictError(f"{source} and {other}: expected a target for each, both would be {target}")

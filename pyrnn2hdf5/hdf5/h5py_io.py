@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import Hdf5LayoutError
 from ..limits import MAX_BYTES
 from .layout import LAYOUT, Stored
-from .schema import ATTRIBUTES, EXTRA, FORMAT_VERSION, GROUP, PARAMETER, ROOT, Expected, Group, check_data_set
+from .schema import ATTRIBUTES, EXTRA, FORMAT_VERSION, GROUP, KERAS, PARAMETER, ROOT, Expected, Group, check_data_set
 
 LIBVER: Final = ("earliest", "v108")
 """Bounds on the HDF5 file format, so that HDF5 1.8 reads what any later version wrote."""
@@ -112,7 +112,11 @@ def read_tree(stream: IO[bytes], *, data: bool = True) -> Group:
             found = _data_sets(extra, EXTRA) if data else {}
             members[GROUP] = Group(_attributes(extra, known), {name: found[name][()] for name in found})
         compressed = any(dataset.compression for dataset in datasets.values())
-        return Group(_attributes(file, ["kind"] if data else []), members, compressed)
+        attrs = _attributes(file, ["kind"] if data else [])
+        if data and "kind" not in attrs:
+            # Of these only that they are there.
+            attrs |= {name: b"" for name in KERAS if name in file.attrs or name in file}
+        return Group(attrs, members, compressed)
 
 
 def _member(group: Any, name: str) -> Any:

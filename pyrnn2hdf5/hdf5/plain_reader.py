@@ -197,6 +197,7 @@ def _heap_object(data: bytes, heap: int, index: int, length: int) -> bytes:
     content = _slice(data, heap, size)
     found = None
     at = 16
+    # Read to its end: whatever comes later, the library would see it.
     for _ in range(MAX_IN_HEAP):
         number, _, reserved, size_of_object = struct.unpack_from("<HHIQ", content, at)
         _require(reserved == 0)
@@ -208,6 +209,8 @@ def _heap_object(data: bytes, heap: int, index: int, length: int) -> bytes:
             _require(size_of_object == length and found is None)
             found = _slice(content, at + 16, length)
         at += 16 + -(-size_of_object // 8) * 8
+    else:
+        raise NotPlainError
     # For the library a text ends at its first NUL.
     if found is None or b"\0" in found:
         raise NotPlainError

@@ -75,6 +75,12 @@ ATTRIBUTES: Final = (
 PARAMETER: Final = "line_normalizer."
 
 
+KERAS: Final = frozenset(
+    ("keras_version", "model_config", "layer_names", "model_weights", "_layer_checkpoint_dependencies")
+)
+"""What Keras writes into the root, as attributes and groups; a file of any of its versions has one of them."""
+
+
 def check_data_set(name: str, dataset: Any, expected: Expected) -> None:
     """Refuse a data set, or an array, by its shape and type alone."""
     if dataset.shape is None or len(dataset.shape) != expected.rank:

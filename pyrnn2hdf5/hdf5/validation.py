@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Hdf5LayoutError
-from ..limits import MAX_BYTES, MAX_CLASSES, MAX_LABEL
+from ..limits import MAX_BYTES, MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT
 from ..model.compatibility import kraken_labels
 from ..model.model import LineNormalizer, Parameter, Source, TrainingRecord
 from .layout import KIND, KIND_EXT, LAYOUT, Stored
@@ -20,6 +20,7 @@ from .schema import (
     EXTRA,
     FORMAT_VERSION,
     GROUP,
+    KERAS,
     MAX_COMMAND,
     MAX_PARAMETERS,
     MAX_STRING,
@@ -35,7 +36,7 @@ def stored_of(root: Group) -> Stored:
     """The stored form of the model in a file."""
     kind = _string(root, "kind")
     if kind not in (KIND, KIND_EXT):
-        raise Hdf5LayoutError(f"kind: expected {KIND} or {KIND_EXT}, got {kind!r:.60}")
+        raise Hdf5LayoutError(f"kind: expected {KIND} or {KIND_EXT}, got {_other_kind(root, kind)}")
     data = {name: _data_set(root, name, expected) for name, expected in ROOT.items()}
     Ns, Na = data[LAYOUT[0].name].shape
     No = len(data["codec"])
@@ -57,6 +58,16 @@ def stored_of(root: Group) -> Stored:
     stored = Stored(kind=kind, data=data, compressed=root.compressed)
     extra = _extra(root)
     return stored if extra is None else _with_extra(stored, extra)
+
+
+def _other_kind(root: Group, kind: str | None) -> str:
+    """In words what a file is whose kind is not ours."""
+    if kind is None and KERAS & (root.attrs.keys() | root.members.keys()):
+        return "a Keras file"
+    codec = root.members.get("codec")
+    if kind is None and isinstance(codec, np.ndarray) and np.array_equal(codec.ravel(), np.arange(codec.size)):
+        return "None; the codec holds codes instead of characters, as ocracy wrote it: convert the pyrnn again"
+    return f"{kind!r:.60}"
 
 
 def source_of(root: Group) -> Source | None:
@@ -86,7 +97,7 @@ def _with_extra(root: Stored, group: Group) -> Stored:
     if version is None or not 1 <= version <= FORMAT_VERSION:
         raise Hdf5LayoutError(f"format_version: expected 1 to {FORMAT_VERSION}, got {version}")
     No = len(root.data["codec"])
-    labels = _strings(group, "labels", MAX_LABEL * 4)
+    labels = _strings(group, "labels", MAX_LABEL * 4, MAX_LABEL_TEXT * 4)
     if labels is not None and len(labels) != No:
         raise Hdf5LayoutError(f"labels: expected {No}, got {len(labels)}")
     if labels is not None and root.kind == KIND and labels != kraken_labels(root.data["codec"]):
@@ -143,7 +154,7 @@ def _training(group: Group) -> TrainingRecord | None:
         errors = _data_set(group, "character_errors", EXTRA["character_errors"])
         if errors.shape[1] != 2:
             raise Hdf5LayoutError(f"character_errors: expected shape (n, 2), got {errors.shape}")
-    commands = _strings(group, "commands", MAX_COMMAND) or ()
+    commands = _strings(group, "commands", MAX_COMMAND, MAX_BYTES) or ()
     return TrainingRecord(
         last_trial=_integer(group, "last_trial"),
         commands=tuple(command or "" for command in commands),
@@ -185,7 +196,7 @@ def _string(group: Group, name: str) -> str | None:
     return data.decode("utf-8", "surrogatepass")
 
 
-def _strings(group: Group, name: str, longest: int) -> tuple[str | None, ...] | None:
+def _strings(group: Group, name: str, longest: int, most: int) -> tuple[str | None, ...] | None:
     if name not in group.members:
         return None
     texts = _data_set(group, name, EXTRA[name])
@@ -196,6 +207,9 @@ def _strings(group: Group, name: str, longest: int) -> tuple[str | None, ...] | 
     counts = lengths.tolist()
     if not all(-1 <= count <= size for count in counts):
         raise Hdf5LayoutError(f"{name}_bytes: expected lengths of -1 to {size}")
+    total = sum(count for count in counts if count > 0)
+    if total > most:
+        raise Hdf5LayoutError(f"{name}: expected at most {most} bytes in all, got {total}")
     # Trailing NULs are lost in the padding, so the length gives them back.
     return tuple(
         None if count < 0 else data.ljust(count, b"\0")[:count].decode("utf-8", "surrogatepass")

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..text import shorten
 from .model import Codec, Model
 
 
@@ -20,7 +21,7 @@ def codec_problems(codec: Codec | None) -> tuple[str, ...]:
     problems = []
     labels = codec.labels
     if labels[0]:
-        problems.append(f"class 0, the blank, has the label {labels[0]!r}")
+        problems.append(f"class 0, the blank, has the label {shorten(labels[0])}")
     elif labels[0] is None:
         problems.append("the codec has no code 0")
     missing = [code for code, label in enumerate(labels) if label is None and code]
@@ -34,7 +35,7 @@ def codec_problems(codec: Codec | None) -> tuple[str, ...]:
     first: dict[str, int] = {}
     for code, label in enumerate(labels):
         if label is not None and first.setdefault(label, code) != code:
-            problems.append(f"codes {first[label]} and {code} have the same label {label!r}")
+            problems.append(f"codes {first[label]} and {code} have the same label {shorten(label)}")
             break
     return tuple(problems)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..errors import InvalidModelError
-from ..limits import MAX_CLASSES, MAX_HIDDEN, MAX_INPUTS, MAX_LABEL, MAX_WEIGHTS
+from ..limits import MAX_CLASSES, MAX_HIDDEN, MAX_INPUTS, MAX_LABEL, MAX_LABEL_TEXT, MAX_WEIGHTS
 
 GATES: Final = ("WGI", "WGF", "WGO", "WCI")
 """Gate and cell-input weights of an LSTM, (Ns, Na) each."""
@@ -83,12 +83,15 @@ def check_classes(No: int) -> None:
 
 
 def check_labels(labels: Sequence[str | None], No: int) -> None:
-    """Raise `InvalidModelError` unless these are labels for `No` classes, none too long."""
+    """Raise `InvalidModelError` unless these are labels for `No` classes, none too long, nor all together."""
     if len(labels) != No:
         raise InvalidModelError(f"codec: expected {No} codes as the network has classes, got {len(labels)}")
     for code, label in enumerate(labels):
         if label is not None and len(label) > MAX_LABEL:
             raise InvalidModelError(f"codec label {code}: expected at most {MAX_LABEL} code points, got {len(label)}")
+    total = sum(map(len, filter(None, labels)))
+    if total > MAX_LABEL_TEXT:
+        raise InvalidModelError(f"codec labels: expected at most {MAX_LABEL_TEXT} code points in all, got {total}")
 
 
 def place(index: Shape) -> str:

@@ -19,7 +19,7 @@ from ..limits import MAX_LOG
 from ..model.shapes import EXACT_INTEGER
 from ..sandbox.messages import RawArray
 from .numpy_stubs import ArrayStub
-from .stubs import FunctionStub, ObjectStub, StubType
+from .stubs import FunctionStub, InertType, ObjectStub, StubType
 
 CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
 """What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
@@ -43,6 +43,8 @@ def described(value: object) -> str:
         return value.path
     if isinstance(value, ArrayStub):
         return "an array"
+    if isinstance(value, InertType):
+        return f"{value.path}, which is kept by name only"
     if isinstance(value, StubType):
         return f"the name {getattr(value, 'path', value.__name__)}"
     return "nothing" if value is None else f"a {type(value).__name__}"
@@ -111,9 +113,10 @@ def _parameter(value: object) -> Any:
 
 def function_name_of(value: object) -> str | None:
     """The full name of a function; None for anything else."""
-    if isinstance(value, type) and issubclass(value, FunctionStub):
-        return value.path
-    return None
+    if isinstance(value, InertType):
+        # What a call of it would give has no name.
+        return value.path if value.result else None
+    return value.path if isinstance(value, type) and issubclass(value, FunctionStub) else None
 
 
 def training_logs_of(recognizer: ObjectStub, tell: Tell) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import pickle
 import pickletools
 import re
 from collections.abc import Callable, Iterator
-from typing import IO, Any, ClassVar, Final
+from typing import IO, Any, Final
 
 from ..errors import CorruptPickleError
-from .stubs import StubType
-from .unpickler import MAX_NAME, collector_off, stub_of
+from .stubs import Inert, InertType, inert
+from .unpickler import MAX_NAME, collector_off, malformed, verdict_of
 
 MAX_GLOBALS: Final = 1000
 """Most different names listed, and as many dangerous ones, which others must not hide; real files have up to 20."""
@@ -33,50 +33,6 @@ MAX_EXTENSIONS: Final = 16
 EXTENSION: Final = "extension code"
 UNREGISTERED: Final = re.compile(rf"unregistered {EXTENSION} (\d+)")
 
-_MODULES = (
-    "os posix nt ntpath posixpath subprocess popen2 commands platform pty sys site runpy code codeop "
-    "importlib imp pkgutil zipimport pip setuptools distutils ensurepip venv ctypes _ctypes cffi mmap "
-    "signal threading _thread thread multiprocessing concurrent asyncio sched atexit shutil pathlib "
-    "tempfile glob fileinput io _io linecache zipfile tarfile gzip bz2 lzma shelve dbm sqlite3 socket "
-    "_socket ssl select socketserver SocketServer http httplib urllib urllib2 urllib3 requests ftplib "
-    "smtplib poplib imaplib telnetlib nntplib xmlrpc xmlrpclib webbrowser antigravity pickle _pickle "
-    "cPickle marshal dill cloudpickle joblib torch pdb bdb cProfile profile trace timeit doctest unittest "
-    "test inspect gc ast types functools operator itertools logging turtle idlelib lib2to3 pydoc "
-    "rlcompleter"
-)
-DANGEROUS_MODULES: Final = frozenset(_MODULES.split())
-"""Modules of the standard library, and well-known ones beside it, that run programs, reach files or the
-network, or make anything else reachable: any name in them, and in what lies below them."""
-
-DANGEROUS_NAMES: Final = frozenset(
-    f"{module}.{name}"
-    for modules, names in (
-        (
-            "builtins __builtin__ __builtins__",
-            "eval exec execfile compile open file input raw_input apply reload __import__ getattr setattr delattr vars "
-            "globals locals breakpoint map filter reduce type memoryview help exit quit",
-        ),
-        ("numpy", "load loadtxt genfromtxt fromfile fromregex memmap save savetxt savez f2py distutils"),
-        ("numpy.core.multiarray numpy._core.multiarray", "fromfile"),
-        ("numpy.testing._private.utils", "runstring"),
-        ("codecs _codecs", "open lookup register"),
-        ("copy_reg copyreg", "add_extension"),
-    )
-    for module in modules.split()
-    for name in names.split()
-)
-"""Single names of the same kind in modules that are harmless as a whole."""
-
-
-def verdict_of(module: str, name: str) -> str:
-    """What a name means: `allowed`, `unknown` or `dangerous`; see `Global`."""
-    if module and stub_of(module, name):
-        return "allowed"
-    path = f"{module}.{name}"
-    parts = path.split(".")
-    below = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    return "dangerous" if parts[0] in DANGEROUS_MODULES or below & DANGEROUS_NAMES else "unknown"
-
 
 class Names:
     """Names and calls as they are met. `tell` hears of each the first time: (module, name, verdict), or with arguments.
@@ -89,9 +45,12 @@ class Names:
         self._calls: dict[tuple[str, str], set[str]] = {}
         self.unlisted = 0
 
-    def note(self, module: str, name: str) -> None:
-        """A name is looked up."""
+    def note(self, module: str, name: str, arguments: tuple[object, ...] | None = None) -> None:
+        """A name is looked up, or called with arguments."""
         key = module[:MAX_NAME], name[:MAX_NAME]
+        if arguments is not None:
+            self._note_call(key, arguments)
+            return
         if key in self._calls:
             return
         verdict = verdict_of(*key)
@@ -101,9 +60,7 @@ class Names:
         else:
             self.unlisted += 1
 
-    def note_call(self, module: str, name: str, arguments: tuple[object, ...]) -> None:
-        """A name is called."""
-        key = module[:MAX_NAME], name[:MAX_NAME]
+    def _note_call(self, key: tuple[str, str], arguments: tuple[object, ...]) -> None:
         told, verdict = self._calls.get(key), verdict_of(*key)
         if told is None or len(told) == MAX_CALLS or verdict != "dangerous":
             return
@@ -124,43 +81,6 @@ def _described(argument: object, depth: int = 2) -> str:
     return argument.path if isinstance(argument, InertType) else f"a {type(argument).__name__}"
 
 
-class InertType(StubType):
-    """Metaclass of inert stubs: the name itself takes what an instance takes."""
-
-    path: str
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-
-def _take(*_: object) -> None:
-    """What there is to take."""
-
-
-class Inert(metaclass=InertType):
-    """What any name becomes: it may be called, given a state, and filled as any container is; nothing happens.
-
-    There are no instances: a call gives `result`, a type again, for Python may go on to use it as one.
-    """
-
-    __slots__ = ()
-    path: ClassVar[str] = ""
-    heard: ClassVar[Callable[[tuple[object, ...]], object]] = staticmethod(lambda arguments: None)
-    result: ClassVar[InertType | None] = None
-
-    def __new__(cls, *arguments: object, **_: object) -> Any:
-        cls.heard(arguments)
-        return cls.result or cls
-
-    __setstate__ = append = extend = add = staticmethod(_take)
-
-
-def _inert(path: str, heard: Callable[[tuple[object, ...]], object]) -> InertType:
-    """A stub of this name, which tells the arguments it is called with."""
-    parts = {"__slots__": (), "path": path, "heard": staticmethod(heard)}
-    return InertType("Inert", (Inert,), parts | {"result": InertType("Inert", (Inert,), {"path": f"{path}(...)"})})
-
-
 class _Auditor(pickle.Unpickler):
     """An unpickler to which every name is inert."""
 
@@ -172,7 +92,7 @@ class _Auditor(pickle.Unpickler):
         if module == EXTENSION:
             module, name = "", "an extension code"
         self._names.note(module, name)
-        return _inert(f"{module}.{name}"[:MAX_NAME], lambda said: self._names.note_call(module, name, said))
+        return inert(f"{module}.{name}"[:MAX_NAME], lambda said: self._names.note(module, name, said))
 
     def persistent_load(self, pid: object) -> InertType:
         self._names.note("", "a persistent id")
@@ -204,7 +124,7 @@ def audit(reopen: Callable[[], IO[bytes]], names: Names) -> None:
     except (OSError, MemoryError, CorruptPickleError):
         raise
     except Exception as error:
-        raise CorruptPickleError(f"malformed pickle: {error}") from error
+        raise malformed(error) from error
     finally:
         for number in codes:
             with contextlib.suppress(ValueError):
@@ -265,7 +185,7 @@ def spell(stream: IO[bytes], names: Names) -> None:
             elif opcode.name not in ("FRAME", "PROTO"):
                 last = [last[1], argument if opcode.name.endswith(TEXTS) else None]
     except (KeyError, ValueError, OverflowError) as error:
-        raise CorruptPickleError(f"malformed pickle: {error}") from error
+        raise malformed(error) from error
     raise CorruptPickleError(f"expected at most {MAX_OPCODES} opcodes, got more")
 
 

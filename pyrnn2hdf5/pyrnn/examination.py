@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
 from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
-from ..limits import MAX_CLASSES, MAX_LABEL, Limits
+from ..limits import MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT, Limits
 from ..model.shapes import GATES, PEEPHOLES
 from ..sandbox.child import memory_error
-from .attributes import function_name_of, integer_of, line_normalizer_of, training_logs_of
+from .attributes import described, function_name_of, integer_of, line_normalizer_of, training_logs_of
 from .audit import Names, audit, spell
 from .extraction import extract
 from .findings import Examination, Remains
 from .numpy_stubs import ArrayStub
-from .stream import SourceStream
+from .stream import SourceStream, checked_stream
 from .stubs import ObjectStub
 from .unpickler import unpickle
 
@@ -39,22 +40,20 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     Raises `SourceError` where the file is no pickle, or the stream is damaged in the pickle.
     """
 
-    def reopen() -> SourceStream:
-        file.seek(0)
-        return SourceStream(name, file, limits.size, ignore_checksum=True)
-
-    names = Names(tell)
-    stream = reopen()
+    names, allowed = Names(tell), dict.fromkeys(limits.allow_globals, False)
+    stream = checked_stream(name, file, limits.size)
     found: dict[str, Any] = {"protocol": protocol_of(stream.head)}
     try:
-        root = unpickle(stream.reader, names.note)
+        root = unpickle(stream.reader, names.note, allowed)
     except (UnsafePickleError, CorruptPickleError, MemoryError) as error:
         found["problem"] = memory_error(limits) if isinstance(error, MemoryError) else error
         streams: list[SourceStream] = []
 
         def read_again() -> IO[bytes]:
-            streams.append(reopen())
-            return streams[-1].reader
+            file.seek(0)
+            again = SourceStream(name, file, limits.size)
+            streams.append(again)
+            return again.reader
 
         try:
             audit(read_again, names)
@@ -69,29 +68,38 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         except SourceError as too_long:
             # What was met first is why it is refused.
             raise found["problem"] from too_long
+        found["problem"] = streams[-1].refusal(complete=False) or found["problem"]
         return Examination(source=source, unlisted=names.unlisted, **found)
     source = stream.finish()
     try:
-        model = found["model"] = extract(root, source)
+        model = found["model"] = extract(root, source, limits.label_encoding, allowed)
         # Its values may still be refused by who makes arrays of them.
         labels = None if model.labels is None else tuple((c, t) for c, t in enumerate(model.labels) if t is not None)
         found["remains"] = Remains(
             tuple(structure(root)), model.No, labels, model.line_normalizer, {}, model.normalize, model.notes
         )
     except (UnsupportedModelError, InvalidModelError) as error:
-        found.update(problem=error, remains=salvage(root))
+        found.update(problem=error, remains=salvage(root, limits.label_encoding))
+    found["problem"] = stream.refusal(complete=True) or found.get("problem")
     sizes = array_sizes(root)
-    rest = source.unpacked_size - source.trailing_size - sum(sizes.values())
-    return Examination(source=source, parts=sizes | {"rest": rest}, unlisted=names.unlisted, **found)
+    size = source.unpacked_size - source.trailing_size
+    rest = size - sum(sizes.values())
+    spelled = 0
+    if found["protocol"] == 0:
+        file.seek(0)
+        spelled = max(min(spelling(SourceStream(name, file, limits.size).reader, size), rest), 0)
+    parts = sizes | {"spelling": spelled, "rest": rest - spelled}
+    return Examination(source=source, parts=parts, unlisted=names.unlisted, **found)
 
 
 def measure(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str) -> Examination:
     """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
     names = Names(tell)
-    stream = SourceStream(name, file, limits.size, ignore_checksum=True)
+    stream = SourceStream(name, file, limits.size)
     with contextlib.suppress(CorruptPickleError, MemoryError):
         spell(stream.reader, names)
-    return Examination(stream.finish(), protocol_of(stream.head), unlisted=names.unlisted)
+    source, problem = stream.finish(), stream.refusal(complete=False)
+    return Examination(source, protocol_of(stream.head), problem=problem, unlisted=names.unlisted)
 
 
 def protocol_of(head: bytes) -> int:
@@ -101,7 +109,7 @@ def protocol_of(head: bytes) -> int:
     return 0 if DECIMAL_PUT.search(head) or not re.search(rb"[qr]", head.partition(b"\n")[2]) else 1
 
 
-def salvage(root: object) -> Remains:
+def salvage(root: object, label_encoding: str | None = None) -> Remains:
     """The remains of what a pickle holds."""
     parts = tuple(structure(root))
     if not isinstance(root, ObjectStub) or type(root).__name__ != "SeqRecognizer":
@@ -110,12 +118,27 @@ def salvage(root: object) -> Remains:
     return Remains(
         structure=parts,
         No=_number(root.get("No")),
-        labels=_labels(root.get("codec")),
+        labels=_labels(root.get("codec"), label_encoding or "ascii", notes.append),
         line_normalizer=line_normalizer_of(root.get("lnorm"), notes.append),
         logs=training_logs_of(root, notes.append),
         normalize=function_name_of(root.get("normalize")),
         notes=tuple(notes),
     )
+
+
+def spelling(stream: IO[bytes], size: int) -> int:
+    """Bytes by which the strings of a pickle of protocol 0 are longer than what they spell: `\\xf8` is one byte.
+
+    So Python 2 writes the data of arrays, which takes up to four times as much. `size` is that of the pickle.
+    """
+    longer = 0
+    while size > 0 and (line := stream.readline()):
+        size -= len(line)
+        if line.startswith((b"S'", b'S"')):
+            # What only looks like a string may spell nothing.
+            with contextlib.suppress(ValueError):
+                longer += len(line[2:-2]) - len(codecs.escape_decode(line[2:-2])[0])
+    return longer
 
 
 def array_sizes(root: object) -> dict[str, int]:
@@ -148,7 +171,7 @@ def structure(root: object) -> Iterator[str]:
             return
         depth, value = left.pop()
         if not isinstance(value, ObjectStub):
-            yield "  " * depth + ("nothing" if value is None else f"a {type(value).__name__}")
+            yield "  " * depth + described(value)
             continue
         arrays = [(name, value.get(name)) for name in SHOWN_ARRAYS]
         shapes = [f"{name} {list(a.shape)}" for name, a in arrays if isinstance(a, ArrayStub) and a.shape is not None]
@@ -169,16 +192,21 @@ def _number(value: object) -> int | None:
         return None
 
 
-def _labels(codec: object) -> tuple[tuple[int, str], ...] | None:
+def _labels(codec: object, encoding: str, tell: Callable[[str], object]) -> tuple[tuple[int, str], ...] | None:
     table = codec.get("code2char") if isinstance(codec, ObjectStub) else None
     if not isinstance(table, dict) or len(table) > MAX_CLASSES:
         return None
-    labels = []
+    labels: list[tuple[int, str]] = []
+    left = MAX_LABEL_TEXT
     for key, char in table.items():
         code = _number(key)
         if isinstance(char, bytes):
             # No encoding is known; to guess one would be to invent a character.
-            char = char.decode("ascii", "backslashreplace")
+            char = char.decode(encoding, "backslashreplace")
         if isinstance(char, str) and code is not None and 0 <= code < MAX_CLASSES:
+            left -= len(char[:MAX_LABEL])
+            if left < 0:
+                tell(f"only the first {len(labels)} of {len(table)} labels are known")
+                break
             labels.append((code, char[:MAX_LABEL]))
     return tuple(sorted(labels))

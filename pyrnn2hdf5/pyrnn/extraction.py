@@ -5,10 +5,12 @@ This runs in the process that reads, without NumPy: shapes and counts are checke
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Mapping
 from typing import IO, Any, Final, cast
 
-from ..errors import InvalidModelError, UnsupportedModelError
+from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
 from ..limits import MAX_CLASSES, Limits
 from ..model.shapes import (
     DIRECTIONS,
@@ -34,9 +36,12 @@ from .attributes import (
 )
 from .findings import RawModel, SourceFacts
 from .numpy_stubs import ArrayStub
-from .stream import SourceStream
+from .stream import checked_stream
 from .stubs import ObjectStub
 from .unpickler import unpickle
+
+MAX_TOLD: Final = 3
+"""Most names that a user allowed that are told one by one."""
 
 OTHER_KINDS: Final = {
     "MLP": "a multilayer perceptron character classifier",
@@ -44,6 +49,8 @@ OTHER_KINDS: Final = {
     "NGraphs": "a language model",
     "PcaKmeans": "a dictionary of character shapes",
     "Kmeans": "a dictionary of character shapes",
+    "HierarchicalSplitter": "a dictionary of character shapes",
+    **dict.fromkeys(("LocalCmodel", "LogisticCmodel", "TrivialCmodel"), "a character classifier of OCRopus 0.6"),
     "LSTM": "a single layer",
     "Softmax": "a single layer",
     "Logreg": "a single layer",
@@ -59,26 +66,50 @@ OTHER_KINDS: Final = {
 def read(
     file: IO[bytes], limits: Limits, tell: object = None, *, name: str, ignore_checksum: bool
 ) -> tuple[RawModel, SourceFacts]:
-    """Read a pyrnn file. Raises what `SourceStream`, `unpickle` and `extract` raise."""
-    stream = SourceStream(name, file, limits.size, ignore_checksum=ignore_checksum)
-    root = unpickle(stream.reader)
+    """Read a pyrnn file.
+
+    Raises what `checked_stream`, `unpickle` and `extract` raise, but damage of the file before what it leads to.
+    """
+    stream = checked_stream(name, file, limits.size)
+    allowed = dict.fromkeys(limits.allow_globals, False)
+    try:
+        root = unpickle(stream.reader, allowed=allowed)
+    except (UnsafePickleError, CorruptPickleError, MemoryError):
+        # Where what follows is too long, what was met first is why it is refused.
+        with contextlib.suppress(SourceError):
+            stream.finish()
+        if refusal := stream.refusal(complete=False):
+            raise refusal from None
+        raise
     facts = stream.finish()
-    return extract(root, facts), facts
+    refusal = stream.refusal(complete=True)
+    if refusal and not ignore_checksum:
+        raise refusal
+    return extract(root, facts, limits.label_encoding, allowed), facts
 
 
-def extract(root: object, facts: SourceFacts) -> RawModel:
-    """The model at the root of a stub graph.
+def extract(
+    root: object,
+    facts: SourceFacts,
+    label_encoding: str | None = None,
+    allowed: Mapping[str, bool] = {},
+) -> RawModel:
+    """The model at the root of a stub graph; `allowed` says of each name that a user allowed whether it was met.
 
     Raises `UnsupportedModelError` for anything but a bidirectional LSTM line recognizer, `InvalidModelError`
     where its parts do not fit.
     """
     recognizer = _recognizer(root)
-    notes = [f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else []
+    notes = [*facts.remarks, *([f"{facts.damage}; ignored, the pickle itself is complete"] if facts.damage else [])]
+    met = [name for name, was_met in allowed.items() if was_met]
+    if met:
+        more = f" and {len(met) - MAX_TOLD} more" if len(met) > MAX_TOLD else ""
+        notes.append(f"names outside OCRopus were allowed: {', '.join(met[:MAX_TOLD])}{more}")
     weights, dims, softmax = _network(recognizer)
     Ni, Ns, _ = dims[0]
     Ni = integer_of("Ni", recognizer.get("Ni"), Ni)
     No = integer_of("No", recognizer.get("No"), softmax[0])
-    labels = _labels(recognizer.get("codec"), No)
+    labels = _labels(recognizer.get("codec"), No, label_encoding)
     line_normalizer = line_normalizer_of(recognizer.get("lnorm"), notes.append)
     logs = training_logs_of(recognizer, notes.append)
     check_shapes(Ni, No, dims, softmax, {name: _shape(array) for name, array in weights.items()})
@@ -104,6 +135,11 @@ def _recognizer(root: object) -> ObjectStub:
             return root
         kind = OTHER_KINDS.get(name, "another part of OCRopus")
         raise UnsupportedModelError(f"expected a line recognizer, got {kind} ({root.path})")
+    if isinstance(root, dict) and any(isinstance(root.get(key), ObjectStub) for key in (b"codec", "codec")):
+        raise UnsupportedModelError(
+            "expected a line recognizer (SeqRecognizer), got a dict of the TensorFlow fork of ocropy: there are no "
+            "weights in it, but codec and line normalizer; the weights are in a checkpoint of TensorFlow"
+        )
     hint = _place_in_container(root)
     raise UnsupportedModelError(f"expected a line recognizer (SeqRecognizer), got {described(root)}{hint}")
 
@@ -209,7 +245,7 @@ def _dims(name: str, value: object, shape: tuple[int, ...]) -> tuple[int, int, i
     return Ni, Ns, Na
 
 
-def _labels(value: object, No: int) -> tuple[str | None, ...] | None:
+def _labels(value: object, No: int, encoding: str | None) -> tuple[str | None, ...] | None:
     check_classes(No)
     if value is None:
         return None
@@ -228,19 +264,20 @@ def _labels(value: object, No: int) -> tuple[str | None, ...] | None:
             raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
         if labels[code] is not None:
             raise InvalidModelError(f"codec: code {code} occurs twice")
-        labels[code] = _label(code, char)
+        labels[code] = _label(code, char, encoding)
     return tuple(labels)
 
 
-def _label(code: int, char: object) -> str:
+def _label(code: int, char: object, encoding: str | None) -> str:
     if type(char) is str:
         return char
     if type(char) is not bytes:
         raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
     try:
-        return char.decode("ascii")
-    except UnicodeDecodeError:
+        return char.decode(encoding or "ascii")
+    except UnicodeError:
         # A Python 2 str has no encoding; to guess one would be to invent a character.
+        wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
         raise InvalidModelError(
-            f"codec label {code}: expected Unicode or ASCII, got bytes of unknown encoding {char[:20]!r}"
+            f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}", remedy="label_encoding"
         ) from None

@@ -51,8 +51,8 @@ class Examination:
     """What is in a pyrnn file.
 
     `problem` is why it cannot be converted, `remains` what there is in any case. `parts` are the bytes of the
-    unpacked pickle: of the data of its arrays by kind, and the rest. `unlisted` counts the uses of names
-    beyond `audit.MAX_GLOBALS`, `unfollowed` is why behind some place only those that are
+    unpacked pickle: of the data of its arrays by kind, of `spelling` in protocol 0, and the rest. `unlisted` counts
+    the uses of names beyond `audit.MAX_GLOBALS`, `unfollowed` is why behind some place only those that are
     spelled out are known.
     """
 
@@ -110,7 +110,8 @@ def globals_of(told: list[tuple[str, ...]]) -> tuple[Global, ...]:
 class SourceFacts:
     """What was read: base name, SHA-256 of the file as it lies on disk, sizes in bytes.
 
-    `trailing_size` counts what follows the pickle; `damage` is what `ignore_checksum` passed over.
+    `compression` names the packings, the innermost first. `trailing_size` counts what follows the pickle;
+    `damage` is what `ignore_checksum` passed over, `remarks` are what is odd and harmless.
     """
 
     name: str
@@ -120,3 +121,4 @@ class SourceFacts:
     unpacked_size: int
     trailing_size: int
     damage: str | None
+    remarks: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..errors import CorruptPickleError
 from ..sandbox.messages import RawArray
-from .stubs import NdarrayType, StubType
+from .stubs import InertType, NdarrayType, StubType
 
 MAX_RANK: Final = 32
 MAX_SIZE: Final = 2**63
@@ -140,7 +140,10 @@ class ArrayStub(metaclass=StubType):
     nan_at: tuple[int, ...] | None
     """Index of the first NaN like the last item, where that is one."""
 
-    def __new__(cls, kind: object, shape: object, code: object) -> ArrayStub:
+    def __new__(cls, kind: object, shape: object, code: object) -> Any:
+        if isinstance(kind, InertType):
+            # A kind of array of which only the name is kept.
+            return kind(shape, code)
         if kind is not NdarrayType or shape != (0,) or code not in (b"b", "b"):
             raise CorruptPickleError("numpy _reconstruct: expected numpy.ndarray, (0,), 'b'")
         stub = object.__new__(cls)

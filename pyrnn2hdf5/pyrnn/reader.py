@@ -23,6 +23,8 @@ from .findings import Examination, Global, RawModel, Remains, SourceFacts, globa
 READ: Final = "pyrnn2hdf5.pyrnn.extraction:read"
 EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"
 MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure"
+MEASURE_SECONDS: Final = 5.0
+"""Longest time to count and hash a file that has taken its whole time already."""
 """What is run in the process that reads; nothing of it is imported here."""
 
 MAX_POINTS: Final = 1000
@@ -106,7 +108,7 @@ def examine_pyrnn(
             raise ValueError("expected a name, its verdict, and what it is called with")
         told.append(tuple(map(str, said)))
 
-    def ask(read: str) -> Examination:
+    def ask(read: str, limits: Limits) -> Examination:
         types = types_of(Examination, RawModel, Remains, SourceFacts)
         found: Examination = bounded(
             read,
@@ -122,13 +124,13 @@ def examine_pyrnn(
         return found
 
     try:
-        found = ask(EXAMINE)
+        found = ask(EXAMINE, limits)
     except (LoadLimitError, CorruptPickleError) as error:
         try:
-            found = ask(MEASURE)
-        except (SourceError, CorruptPickleError):
+            found = ask(MEASURE, replace(limits, seconds=MEASURE_SECONDS))
+        except (SourceError, LoadLimitError, CorruptPickleError):
             raise error from None
-        found = replace(found, problem=error, unfollowed=str(error))
+        found = replace(found, problem=found.problem or error, unfollowed=str(error))
     return found, globals_of(told)
 
 

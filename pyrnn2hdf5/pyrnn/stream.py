@@ -1,207 +1,205 @@
-"""A path becomes a bounded stream of bytes: compression told by magic, SHA-256 taken on the way."""
+"""A path becomes a bounded stream of bytes: packings told by magic, SHA-256 taken on the way.
+
+What is unpacked passes through stages: the file, what its packing gives, what a packing in that gives.
+"""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import hashlib
 import io
-import lzma
 import os
 import re
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Final
 
-from ..errors import CorruptPickleError, SizeLimitError, SourceError
+from ..errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
+from ..files.packings import (
+    TEXT_MODE,
+    HashedFile,
+    LineEnds,
+    Stage,
+    Unpacker,
+    buffered,
+    damaged_packing_of,
+    ends_changed,
+    packing_of,
+)
 from ..files.paths import CHUNK, open_regular
-from ..limits import DEFAULT_LIMITS, MAX_TRAILING, Limits
+from ..limits import DEFAULT_LIMITS, MAX_PACKINGS, MAX_TRAILING, Limits
 from .findings import SourceFacts
 
-Unpacked = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-Opener = Callable[[io.BufferedReader], Unpacked]
-
-
-COMPRESSIONS: Final[tuple[tuple[bytes, str, Opener], ...]] = (
-    (b"\x1f\x8b", "gzip", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
-    (b"BZh", "bzip2", bz2.BZ2File),
-    (b"\xfd7zXZ\x00", "xz", lzma.LZMAFile),
+BEGINNING: Final = re.compile(
+    rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
+    rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?![A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)"
+    rb"|\([dl]?p\d+\r?\n|[\]}]q)",
+    re.DOTALL,
 )
+"""First opcodes: PROTO; INST or GLOBAL with module and name, and neither a third word nor the end behind; or a
+container of protocol 0 or 1. No header of safetensors, nor the magic number that PyTorch pickled first."""
 
-OTHER_FORMATS: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"%PDF-", "a PDF document"),
-    (b"PK\x03\x04", "a zip archive (newer kraken or PyTorch models are such)"),
-    (b"\x28\xb5\x2f\xfd", "zstd data"),
-    (b"version https://git-lfs", "a git-lfs pointer: fetch the file itself with `git lfs pull`"),
-    (b"<!doctype", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"<?xml", "an XML document"),
-)
+MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]|c\S{500}|c\S+\r?\n\S+\r?\nc")
+MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
+"""Beginnings of other pickles that could be those of a text; the second of a text in which no dot ends a pickle."""
 
-RELATIVES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
-    (re.compile(rb"\n\npyrnn-bidi"), "a pronn: if it is packed, unpack it first"),
-    # The first fields of clstm's NetworkProto: kind, a name of so many letters; then name or ninput.
-    (
-        re.compile(b"|".join(b"\n%c\\w{%d}[\x12P]" % (length, length) for length in range(1, 32))),
-        "a clstm network: another architecture, without peepholes",
-    ),
-    # Of Core ML's Model: specificationVersion, then description.
-    (re.compile(rb"\x08[\x01-\x7f]\x12"), "a Core ML model, as kraken 1.0 and later write them"),
-    (re.compile(rb'.{5}\0\0\0\{"', re.DOTALL), "a safetensors file, as kraken of today writes them"),
-)
-"""Later formats of the same programs, by their first bytes."""
+DECIMAL_PUT: Final = re.compile(rb"p\d+\r\n")
+"""How protocol 0 alone fills the memo, with line ends that a transfer has changed."""
 
-BEGINNING: Final = re.compile(rb"\x80[\x02-\x05]|\(*[ic][\w.]+\n\w+\n|\(d?p\d+\n|[\]}]q")
-"""First opcodes: PROTO; INST or GLOBAL with module and name; or a container of protocol 0 or 1."""
+HEAD: Final = 512
 
-HEAD: Final = 256
-
-DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
-
-
-class _HashedFile(io.RawIOBase):
-    """The file on disk, hashed and counted as it is read from its beginning to its end."""
-
-    def __init__(self, file: IO[bytes] | io.FileIO) -> None:
-        self._file = file
-        self._head = b""
-        self._sha256 = hashlib.sha256()
-        self.size = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def peek(self, count: int) -> bytes:
-        self._head = self._file.read(count)
-        return self._head
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._head:
-            data = self._head[: len(buffer)]
-            self._head = self._head[len(data) :]
-        else:
-            data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        self._sha256.update(data)
-        self.size += len(data)
-        return len(data)
-
-    def hexdigest(self) -> str:
-        return self._sha256.hexdigest()
-
-
-class _Bounded(io.RawIOBase):
-    """Unpacked bytes, never more than `limit`; damage in the compression is one `SourceError`."""
-
-    def __init__(self, stream: Unpacked, limit: int, compression: str, *, ignore_checksum: bool) -> None:
-        self._stream = stream
-        self._limit = limit
-        self._compression = compression
-        self._ignore_checksum = ignore_checksum
-        self.size = 0
-        self.damage: str | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.size
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self.damage:
-            return 0
-        try:
-            # `read1` gives what is there before it meets the damage behind it.
-            data = self._stream.read1(min(len(buffer), CHUNK))
-        except DAMAGE as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            if self.size and str(error).startswith("Not a gzipped file"):
-                # What follows a whole gzip member; gunzip, and so ocropy, passes over it too.
-                self.damage = "bytes follow the gzip data"
-                return 0
-            self.damage = f"{self._compression} data is damaged: {error}"
-            if self._ignore_checksum:
-                return 0
-            raise SourceError(self.damage, remedy="ignore_checksum") from error
-        self.size += len(data)
-        if self.size > self._limit:
-            raise SizeLimitError(f"unpacked size: expected at most {self._limit} bytes, got more", remedy="size")
-        buffer[: len(data)] = data
-        return len(data)
+LOOK: Final = 2**20
+"""Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
 
 class SourceStream:
     """The unpacked bytes of one source, `head` their beginning. Read `reader` to the end of the pickle, then `finish`.
 
-    With `ignore_checksum` damage ends the stream as if the file ended there, and is noted.
+    Damage of the packing ends the stream as if the file ended there; the facts tell of it.
     """
 
-    def __init__(self, name: str, file: IO[bytes] | io.FileIO, max_size: int, *, ignore_checksum: bool) -> None:
+    def __init__(self, name: str, file: IO[bytes] | io.FileIO, max_size: int) -> None:
+        """Raises `SourceError` for what is empty, is packed too often, or has no content near its beginning."""
         self._name = name
-        self._hashed = _HashedFile(file)
-        head = self._hashed.peek(HEAD)
-        if not head:
-            raise SourceError("expected a pickle, got an empty file")
-        self._compression, unpack = _compression_of(head)
-        self._packed = io.BufferedReader(cast(Any, self._hashed), CHUNK)
-        unpacked = unpack(self._packed)
-        self._bounded = _Bounded(unpacked, max_size, self._compression, ignore_checksum=ignore_checksum)
-        self.reader = io.BufferedReader(self._bounded, CHUNK)
+        self._file = file
+        self._first = HashedFile(file)
+        self._stages: list[Stage] = [self._first]
+        self._readers = [buffered(self._first)]
+        self._unpackers: list[Unpacker] = []
+        while packing := packing_of(self.reader.peek(HEAD)):
+            if len(self._unpackers) == MAX_PACKINGS:
+                raise SourceError(f"expected a pickle packed at most {MAX_PACKINGS} times, got one packed more often")
+            self._unpackers.append(Unpacker(self._stages[-1], self.reader, packing))
+            self._add(self._unpackers[-1])
+        for stage in self._unpackers or self._stages:
+            stage.limit = max_size
         self.head = self.reader.peek(HEAD)[:HEAD]
-        _refuse_other_formats(self.head)
+        if not self.head:
+            what = "stream" if self._unpackers else "file"
+            raise self._damage_error() or SourceError(f"expected a pickle, got an empty {what}")
+        self.mended = (
+            bool(BEGINNING.match(self.head) and DECIMAL_PUT.search(self.head))
+            and self.head[0] != 0x80
+            # A label may end in CR.
+            and ends_changed(self.head)
+        )
+        if self.mended:
+            self._add(LineEnds(self.reader))
+            self.head = self.reader.peek(HEAD)[:HEAD]
+
+    def _add(self, stage: Stage) -> None:
+        self._stages.append(stage)
+        self._readers.append(buffered(stage))
+
+    @property
+    def reader(self) -> io.BufferedReader:
+        """The unpacked bytes."""
+        return self._readers[-1]
+
+    def check_beginning(self, most: int) -> None:
+        """Raise `SourceError` or `CorruptPickleError` where the first bytes are those of no pickle.
+
+        Those of packed data may be damaged, which its end tells: where that is not reached within `most` bytes,
+        nothing is raised.
+        """
+        if BEGINNING.match(self.head):
+            return
+        # Imported when something else than a pickle is met.
+        from ..files import formats
+
+        plain = not self._unpackers
+        for stage in self._stages[:-1]:
+            stage.patience = stage.size + most
+        if what := formats.describe(self.head, self.reader, self._file if plain else None, self._packing):
+            raise SourceError(f"expected a pickle, got {what}")
+        text = formats.describe_text(self.head)
+        problem = self._problem(text)
+        if problem and (plain or self._ends_within(most)):
+            raise self._damage_error() or problem
+
+    def _problem(self, text: str | None) -> Pyrnn2Hdf5Error | None:
+        """What is wrong with the first bytes, which may be those of a text."""
+        stops = b"." in self._stages[-1].beginning
+        if text and not MAYBE.match(self.head) and not (stops and MAYBE_WITH_STOP.match(self.head)):
+            return SourceError(f"expected a pickle, got {text}")
+        # It begins with PROTO, MARK, GLOBAL or an empty container.
+        if self.head[0] not in b"\x80(c]}":
+            if packing := damaged_packing_of(self.head):
+                return SourceError(f"{packing.name} data is damaged or cut off: fetch the file again")
+            return SourceError(f"expected a pickle, got data that begins with {self.head[:8]!r}")
+        if self.head[0] == 0x80 and self.head[1:2] > b"\x05":
+            return CorruptPickleError(f"pickle protocol: expected 0 to 5, got {self.head[1]}")
+        return None
 
     def finish(self) -> SourceFacts:
         """Read what is left, so that checksums are checked and the whole file is hashed.
 
-        Raises `SourceError` for damaged compression, `SizeLimitError` for a bomb behind the pickle.
+        Raises `SizeLimitError` or `SourceError` for a bomb behind the pickle.
         """
         used = self.reader.tell()
-        while self.reader.read(CHUNK):
-            if self._bounded.size - used > MAX_TRAILING:
-                raise SourceError(f"bytes after the pickle: expected at most {MAX_TRAILING}, got more")
-        while self._packed.read(CHUNK):
-            pass
+        if not self._read_on(used + MAX_TRAILING):
+            raise SourceError(f"bytes after the pickle: expected at most {MAX_TRAILING}, got more")
+        remarks = [f"bytes follow the {stage.name} data" for stage in self._unpackers if stage.followed]
+        if self.mended:
+            remarks.append(f"{TEXT_MODE}: read as it was written")
         return SourceFacts(
             name=self._name,
-            sha256=self._hashed.hexdigest(),
-            compression=self._compression,
-            size=self._hashed.size,
-            unpacked_size=self._bounded.size,
-            trailing_size=self._bounded.size - used,
-            damage=self._bounded.damage,
+            sha256=self._first.sha256.hexdigest(),
+            compression=self._packing or "none",
+            size=self._first.size,
+            unpacked_size=self._stages[-1].size,
+            trailing_size=self._stages[-1].size - used,
+            damage=self._damage,
+            remarks=tuple(remarks),
         )
 
+    def refusal(self, *, complete: bool) -> SourceError | None:
+        """What happened to a file on its way, which is why it is refused; None where it is whole.
 
-def _compression_of(head: bytes) -> tuple[str, Opener]:
-    for magic, name, unpack in COMPRESSIONS:
-        if head.startswith(magic):
-            return name, unpack
-    return "none", lambda stream: stream
+        That is to be asked after `finish`; `complete` says that the pickle was read to its end all the same.
+        """
+        if not complete and not self._damage and ends_changed(self._stages[-1].beginning):
+            return SourceError(f"{TEXT_MODE}: fetch the file again in binary mode")
+        error = self._damage_error()
+        return SourceError(str(error), remedy="ignore_checksum") if error and complete else error
+
+    def _damage_error(self) -> SourceError | None:
+        if self._damage is None:
+            return None
+        how = " in binary mode" if TEXT_MODE in self._damage else ""
+        return SourceError(f"{self._damage}: fetch the file again{how}")
+
+    @property
+    def _damage(self) -> str | None:
+        return next((stage.damage for stage in self._unpackers if stage.damage), None)
+
+    @property
+    def _packing(self) -> str | None:
+        """How the source is packed, the innermost first."""
+        return " in ".join(stage.name for stage in reversed(self._unpackers)) or None
+
+    def _ends_within(self, most: int) -> bool:
+        """Whether the source ends within so many bytes, or as many as its stages may be read; it is read so far."""
+        try:
+            return self._read_on(most)
+        except SizeLimitError:
+            raise
+        except SourceError:
+            return False
+
+    def _read_on(self, most: int) -> bool:
+        """Read every stage to its end, the last one first; of that at most so many bytes, or what is left is left."""
+        for stage, reader in zip(reversed(self._stages), reversed(self._readers), strict=True):
+            while reader.read(CHUNK):
+                if stage is self._stages[-1] and stage.size > most:
+                    return False
+        return True
 
 
-def _refuse_other_formats(head: bytes) -> None:
-    if not head:
-        raise SourceError("expected a pickle, got an empty stream")
-    text = head.lstrip().lower()
-    for magic, name in OTHER_FORMATS:
-        if head.startswith(magic) or text.startswith(magic):
-            raise SourceError(f"expected a pickle, got {name}")
-    for beginning, name in RELATIVES:
-        if beginning.match(head):
-            raise SourceError(f"expected a pickle, got {name}")
-    # A pickle begins with PROTO, MARK, GLOBAL or an empty container.
-    if head[0] not in b"\x80(c]}":
-        raise SourceError(f"expected a pickle, got data that begins with {head[:8]!r}")
-    if head[0] == 0x80 and head[1:2] > b"\x05":
-        raise CorruptPickleError(f"pickle protocol: expected 0 to 5, got {head[1]}")
+def checked_stream(name: str, file: IO[bytes] | io.FileIO, max_size: int, most: int = MAX_TRAILING) -> SourceStream:
+    """A source that does not begin as something else than a pickle does; see `SourceStream.check_beginning`."""
+    stream = SourceStream(name, file, max_size)
+    stream.check_beginning(most)
+    return stream
 
 
 @contextmanager
@@ -212,13 +210,13 @@ def open_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     is empty, or its first bytes are those of something else than a pickle.
     """
     with open_regular(path) as file:
-        yield SourceStream(Path(path).name, file, limits.size, ignore_checksum=False)
+        yield checked_stream(Path(path).name, file, limits.size, LOOK)
 
 
 def is_pyrnn(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file begins, unpacked, as a pickle of some object does; for searching folders."""
     try:
-        with open_source(path) as stream:
-            return bool(BEGINNING.match(stream.head))
-    except (SourceError, CorruptPickleError, OSError, MemoryError):
+        with open_regular(path) as file:
+            return bool(BEGINNING.match(SourceStream(Path(path).name, file, DEFAULT_LIMITS.size).head))
+    except (SourceError, OSError, MemoryError):
         return False

@@ -7,7 +7,7 @@ that is filled once, and no attribute of the file becomes an attribute of Python
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from ..errors import CorruptPickleError
@@ -20,10 +20,10 @@ class StubType(type):
     """Metaclass of all stubs: a file must not change a class for the next file."""
 
     def __setattr__(cls, name: str, value: object) -> None:
-        raise CorruptPickleError(f"refused to set {name!r} on class {cls.__name__}")
+        raise CorruptPickleError(f"refused to set {name[:60]!r} on class {cls.__name__}")
 
     def __delattr__(cls, name: str) -> None:
-        raise CorruptPickleError(f"refused to delete {name!r} from class {cls.__name__}")
+        raise CorruptPickleError(f"refused to delete {name[:60]!r} from class {cls.__name__}")
 
 
 class ObjectStub(metaclass=StubType):
@@ -68,7 +68,7 @@ def _attributes(path: str, state: object) -> dict[str, Any]:
             if type(name) is not str:
                 raise CorruptPickleError(f"{path}: expected a string as attribute name, got {type(key).__name__}")
             if name in attributes:
-                raise CorruptPickleError(f"{path}: attribute {name!r} is set twice")
+                raise CorruptPickleError(f"{path}: attribute {name[:60]!r} is set twice")
             attributes[name] = value
     return attributes
 
@@ -100,13 +100,51 @@ class ObjectType(FunctionStub):
     path = "object"
 
 
+class InertType(StubType):
+    """Metaclass of inert stubs: the name itself takes what an instance takes."""
+
+    path: str
+    result: InertType | None
+
+    def __setitem__(cls, key: object, value: object) -> None:
+        pass
+
+
+def _take(*_: object) -> None:
+    """What there is to take."""
+
+
+class Inert(metaclass=InertType):
+    """What any name becomes: it may be called, given a state, and filled as any container is; nothing happens.
+
+    There are no instances: a call gives `result`, a type again, for Python may go on to use it as one.
+    """
+
+    __slots__ = ()
+    path: ClassVar[str] = ""
+    heard: ClassVar[Callable[[tuple[object, ...]], object]] = staticmethod(lambda arguments: None)
+    result: ClassVar[InertType | None] = None
+
+    def __new__(cls, *arguments: object, **_: object) -> Any:
+        cls.heard(arguments)
+        return cls.result or cls
+
+    __setstate__ = append = extend = add = staticmethod(_take)
+
+
+def inert(path: str, heard: Callable[[tuple[object, ...]], object]) -> InertType:
+    """A stub of this name, which tells the arguments it is called with."""
+    parts = {"__slots__": (), "path": path, "heard": staticmethod(heard)}
+    return InertType("Inert", (Inert,), parts | {"result": InertType("Inert", (Inert,), {"path": f"{path}(...)"})})
+
+
 class DictStub(dict[Any, Any], metaclass=StubType):
     """A defaultdict without its default."""
 
     __slots__ = ()
 
     def __new__(cls, factory: object = None) -> DictStub:
-        if factory is not None and not (isinstance(factory, StubType) and issubclass(factory, FunctionStub)):
+        if factory is not None and not (isinstance(factory, StubType) and issubclass(factory, (FunctionStub, Inert))):
             raise CorruptPickleError("collections.defaultdict: expected a type as factory")
         return dict.__new__(cls)
 
@@ -154,6 +192,8 @@ class ReconstructorStub(metaclass=StubType):
     """`copy_reg._reconstructor(class, object, None)`: an empty instance of a new-style class."""
 
     def __new__(cls, kind: object, base: object, state: object) -> Any:
+        if isinstance(kind, InertType):
+            return kind(base, state)
         if not (isinstance(kind, StubType) and issubclass(kind, ObjectStub)):
             raise CorruptPickleError("copy_reg._reconstructor: expected an OCRopus class")
         if base is not ObjectType or state is not None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, NoReturn
 
 from ..errors import FAILURES, CorruptPickleError, UnsafePickleError
+from ..limits import GLOBAL, MAX_MESSAGE
 from .numpy_stubs import ArrayStub, DtypeStub, FromBufferStub, ScalarStub
 from .stubs import (
     BytesStub,
@@ -32,6 +33,7 @@ from .stubs import (
     ReconstructorStub,
     StubType,
     ValueStub,
+    inert,
 )
 
 PACKAGES: Final = (
@@ -51,9 +53,13 @@ CLASSES: Final = (
 
 OTHER_CLASSES: Final = (
     *(("ocrolib.mlp", "MLP"), ("ocrolib.mlp", "AutoMLP"), ("ocrolib.ngraphs", "NGraphs")),
-    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans")),
+    *(("ocrolib.patrec", "PcaKmeans"), ("ocrolib.patrec", "Kmeans"), ("ocrolib.patrec", "HierarchicalSplitter")),
+    *(("ocrolib.patrec", f"{kind}Cmodel") for kind in ("Local", "Logistic", "Trivial")),
 )
 """What older parts of OCRopus pickled: known, so that they can be told, and part of a line estimator."""
+
+KNOWN: Final = frozenset((*CLASSES, *(name for _, name in OTHER_CLASSES)))
+"""Names of classes that tell what an object is, in whatever module a user allows them."""
 
 VALUES: Final = (
     *(("collections", "Counter"), ("collections", "deque")),
@@ -70,6 +76,9 @@ NUMPY_TYPES: Final = (
 
 MAX_NAME: Final = 500
 """Longest name of a refused global that is told."""
+
+MAX_OFFERED: Final = 120
+"""Longest name of a refused global that a user is told how to allow."""
 
 NORMALIZE: Final = re.compile(r"normalize\w{0,40}", re.ASCII)
 """Functions that normalize a transcription; forks have their own."""
@@ -105,6 +114,8 @@ def _table() -> dict[tuple[str, str], StubType]:
         table[builtins, "bytearray"] = BytesStub
     for module, name in VALUES:
         table[module, name] = _named(ValueStub, module, name)
+    for name in ("normalizer_none", "normalizer_normal"):
+        table["ocrolib.patrec", name] = _named(FunctionStub, "ocrolib.patrec", name)
     for name in NUMPY_TYPES:
         table["numpy", name] = _named(FunctionStub, "numpy", name)
     return table
@@ -122,22 +133,75 @@ def stub_of(module: str, name: str) -> StubType | None:
     return stub
 
 
-Note = Callable[[str, str], object]
-"""Is told module and name of every global that is looked up."""
+_MODULES = (
+    "os posix nt ntpath posixpath subprocess popen2 commands platform pty sys site runpy code codeop "
+    "importlib imp pkgutil zipimport pip setuptools distutils ensurepip venv ctypes _ctypes cffi mmap "
+    "signal threading _thread thread multiprocessing concurrent asyncio sched atexit shutil pathlib "
+    "tempfile glob fileinput io _io linecache zipfile tarfile gzip bz2 lzma shelve dbm sqlite3 socket "
+    "_socket ssl select socketserver SocketServer http httplib urllib urllib2 urllib3 requests ftplib "
+    "smtplib poplib imaplib telnetlib nntplib xmlrpc xmlrpclib webbrowser antigravity pickle _pickle "
+    "cPickle marshal dill cloudpickle joblib torch pdb bdb cProfile profile trace timeit doctest unittest "
+    "test inspect gc ast types functools operator itertools logging turtle idlelib lib2to3 pydoc "
+    "rlcompleter"
+)
+DANGEROUS_MODULES: Final = frozenset(_MODULES.split())
+"""Modules of the standard library, and well-known ones beside it, that run programs, reach files or the
+network, or make anything else reachable: any name in them, and in what lies below them."""
+
+DANGEROUS_NAMES: Final = frozenset(
+    f"{module}.{name}"
+    for modules, names in (
+        (
+            "builtins __builtin__ __builtins__",
+            "eval exec execfile compile open file input raw_input apply reload __import__ getattr setattr delattr vars "
+            "globals locals breakpoint map filter reduce type memoryview help exit quit",
+        ),
+        ("numpy", "load loadtxt genfromtxt fromfile fromregex memmap save savetxt savez f2py distutils"),
+        ("numpy.core.multiarray numpy._core.multiarray", "fromfile"),
+        ("numpy.testing._private.utils", "runstring"),
+        ("codecs _codecs", "open lookup register"),
+        ("copy_reg copyreg", "add_extension"),
+    )
+    for module in modules.split()
+    for name in names.split()
+)
+"""Single names of the same kind in modules that are harmless as a whole."""
+
+
+def verdict_of(module: str, name: str) -> str:
+    """What a name means: `allowed`, `unknown` or `dangerous`; see `Global`."""
+    if module and stub_of(module, name):
+        return "allowed"
+    path = f"{module}.{name}"
+    parts = path.split(".")
+    below = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    return "dangerous" if parts[0] in DANGEROUS_MODULES or below & DANGEROUS_NAMES else "unknown"
+
+
+Note = Callable[..., object]
+"""Is told module and name of every global that is looked up, and again with the arguments where one is called
+that is kept by name only."""
 
 
 class RestrictedUnpickler(pickle.Unpickler):
-    """An unpickler that knows the globals `stub_of` knows, and no others."""
+    """An unpickler that knows the globals `stub_of` knows, those a user allows, and no others."""
 
-    def __init__(self, stream: IO[bytes], note: Note) -> None:
+    def __init__(self, stream: IO[bytes], note: Note, allowed: dict[str, bool]) -> None:
         super().__init__(stream, fix_imports=False, encoding="bytes")
         self._note = note
+        self._allowed = allowed
 
     def find_class(self, module: str, name: str) -> StubType:
         self._note(module, name)
         stub = stub_of(module, name)
         if stub is None:
-            raise refused(f"global {module}.{name}"[:MAX_NAME])
+            path = f"{module}.{name}"
+            if path not in self._allowed:
+                raise refused_global(module, name)
+            self._allowed[path] = True
+            if name in KNOWN:
+                return _named(ObjectStub, module, name)
+            stub = inert(path, lambda arguments: self._note(module, name, arguments))
         return stub
 
     def persistent_load(self, pid: object) -> NoReturn:
@@ -147,6 +211,24 @@ class RestrictedUnpickler(pickle.Unpickler):
 def refused(what: str) -> UnsafePickleError:
     """The error of a pickle that asks for what no model needs."""
     return UnsafePickleError(f"refused {what}: not part of an OCRopus line recognizer")
+
+
+def refused_global(module: str, name: str) -> UnsafePickleError:
+    """The error of a pickle that names what is neither known nor allowed."""
+    error = refused(f"global {module}.{name}"[:MAX_NAME])
+    if verdict_of(module, name) == "dangerous":
+        return UnsafePickleError(f"{error}; it runs programs or reaches files")
+    path = f"{module}.{name}"
+    offered = len(path) <= MAX_OFFERED and path.isascii() and GLOBAL.fullmatch(path)
+    return UnsafePickleError(str(error), remedy=f"allow_globals={path}" if offered else None)
+
+
+def malformed(error: Exception) -> CorruptPickleError:
+    """The error of a pickle with which Python ended in `error`, cut where that quotes much of it."""
+    text = str(error)[:MAX_MESSAGE]
+    if isinstance(error, EOFError) or text == "pickle data was truncated":
+        text += "; it is damaged or cut off: fetch the file again"
+    return CorruptPickleError(f"malformed pickle: {text}")
 
 
 @contextmanager
@@ -161,8 +243,10 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def unpickle(stream: IO[bytes], note: Note = lambda module, name: None) -> object:
+def unpickle(stream: IO[bytes], note: Note = lambda *_: None, allowed: dict[str, bool] | None = None) -> object:
     """Load the first pickle of a stream as stubs and plain values; `note` is told what it names.
+
+    `allowed` holds names that are none of OCRopus and read all the same, and is set to true for each that is met.
 
     Raises `UnsafePickleError` for a name outside the table, `CorruptPickleError` for anything else
     that is wrong with the pickle, `MemoryError`, and what the stream raises.
@@ -171,8 +255,8 @@ def unpickle(stream: IO[bytes], note: Note = lambda module, name: None) -> objec
     copyreg.clear_extension_cache()
     with collector_off():
         try:
-            return RestrictedUnpickler(stream, note).load()
+            return RestrictedUnpickler(stream, note, allowed or {}).load()
         except FAILURES:
             raise
         except Exception as error:
-            raise CorruptPickleError(f"malformed pickle: {error}") from error
+            raise malformed(error) from error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .. import errors
 from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error
+from ..limits import MAX_MESSAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,13 +107,13 @@ def _packed(value: Any, arrays: list[memoryview]) -> Any:
 
 
 def _error_parts(error: Failure) -> tuple[object, ...]:
-    """An error as plain values, the name of its class first."""
+    """An error as plain values, the name of its class first; a text that quotes a file is cut."""
     if isinstance(error, OSError):
         filename = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
         return "OSError", error.errno, error.strerror or str(error), filename
     if isinstance(error, Pyrnn2Hdf5Error):
-        return type(error).__name__, str(error), error.path, error.remedy
-    return type(error).__name__, str(error)
+        return type(error).__name__, str(error)[:MAX_MESSAGE], error.path, error.remedy
+    return type(error).__name__, str(error)[:MAX_MESSAGE]
 
 
 def _error(name: str, *parts: Any) -> Failure:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from .unicode_labels import LabelGroup
     from .weight_statistics import MatrixFacts, UnitFacts
 
-PARTS: Final = ("weights", "buffers", "derivatives", "rest")
-"""What the bytes of a file are: data of arrays, and the rest, mostly the training history where there is one."""
+PARTS: Final = ("weights", "buffers", "derivatives", "spelling", "rest")
+"""What the bytes of a file are: data of arrays; what protocol 0 takes more than that to spell bytes as text; and the
+rest, mostly the training history where there is one."""
 
 
 @dataclass(frozen=True)

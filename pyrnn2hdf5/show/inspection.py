@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import CorruptPickleError, InvalidModelError, SourceError
+from ..errors import InvalidModelError
 from ..files.paths import sha256_of
 from ..hdf5.layout import KIND, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
@@ -25,8 +25,6 @@ from .weight_statistics import matrix_facts, unit_facts
 
 PROGRAMS: Final = {"kraken.": "kraken", "ocrd_cis.": "ocrd_cis (OCR-D)"}
 KRAKEN: Final = "kraken, or a program that writes as it does"
-TRAILING: Final = "bytes follow"
-"""What `SourceFacts.damage` says where nothing is wrong with the model itself."""
 
 
 def facts(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Facts:
@@ -55,7 +53,7 @@ def _hdf5_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | N
             size=size,
             unpacked_size=None,
             trailing_size=0,
-            sha256=sha256_of(path),
+            sha256=sha256_of(path, limits),
         ),
         # What lies packed in the file is not known by part.
         parts=None if stored.compressed else {"weights": values, "rest": size - values},
@@ -98,15 +96,9 @@ def _pyrnn_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | 
             shown = model_facts(model)
             shown["compatibility"] = compatibility(store(model), model)
         except InvalidModelError as error:
-            problem = error
+            problem = problem or error
     if not shown and found.remains:
         shown = _remaining_facts(found.remains, found.model.logs if found.model else found.remains.logs)
-    if source.damage and not source.damage.startswith(TRAILING):
-        if problem is None:
-            problem = SourceError(source.damage, remedy="ignore_checksum")
-        elif isinstance(problem, CorruptPickleError):
-            # The damage is why, and there is nothing behind it to convert.
-            problem = SourceError(source.damage)
     return Facts(
         path=os.fspath(path),
         file=FileFacts(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..text import format_size, visible
 from .facts import PARTS
-from .style import BAD, GRAPH, HEADING, LABEL, Fitting, bars, rate
+from .style import BAD, GRAPH, HEADING, LABEL, Fitting, Heading, bars, rate
 from .unicode_labels import names, shown
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ MAX_COMMANDS: Final = 5
 MAX_TEXT: Final = 300
 
 
-def page(facts: Facts) -> RenderableType:
+def page(facts: Facts) -> Iterator[RenderableType]:
     """The page of one model."""
-    sections = [Text(visible(facts.path), HEADING, overflow="fold"), _problem(facts), *_sections(facts)]
-    return Group(*(section for section in sections if section is not None))
+    sections = [Heading(facts.path), _problem(facts), *_sections(facts)]
+    yield Group(*(section for section in sections if section is not None))
 
 
 def _problem(facts: Facts) -> Text | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
+from ..text import visible
 from .facts import Curve
 
 UNBOUNDED: Final = 10_000
@@ -33,6 +36,16 @@ class Fitting:
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return console.measure(self.table, options=options)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The path of a file; its name alone in a picture, which others get to see."""
+
+    path: str
+
+    def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
+        yield Text(visible(Path(self.path).name if console.record else self.path), HEADING, overflow="fold")
 
 
 HEADING: Final = "bold"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..text import describe_error, format_size, visible
-from .style import BAD, HEADING, LABEL, rate
+from .style import BAD, LABEL, Heading, rate
 from .unicode_labels import code_points, names, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .facts import Facts
 
 COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
@@ -24,6 +26,9 @@ COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), (
 
 MAX_CALL: Final = 400
 """Most characters of the arguments of a call that are shown."""
+
+MAX_PADDED: Final = 24
+"""Most cells a column of a codec is padded to."""
 
 MIN_SCRIPTS: Final = 8
 MIN_NAME: Final = 16
@@ -36,36 +41,65 @@ def _table(*columns: tuple[str, bool]) -> Table:
     return table
 
 
-def codec_list(facts: Facts) -> RenderableType:
-    """Code, label, code points and names, a line a label."""
+def codec_list(facts: Facts) -> Iterator[RenderableType]:
+    """Code, label, code points and names, a row a label: there may be many, and each may be long."""
+    yield Heading(facts.path)
     if facts.codec is None:
-        return Group(_heading(facts), Text("no codec"))
-    table = _table(("code", True), ("label", False), ("code points", False), ("names", False))
-    for code, label in facts.codec.labels:
+        yield Text("no codec")
+        return
+    labels = facts.codec.labels
+    heading = ("code", "label", "code points", "names")
+    widths = [len(name) for name in heading[:3]]
+    for _, label in labels:
+        for column, text in ((1, visible(shown(label))), (2, code_points(label))):
+            # A long one moves no other.
+            widths[column] = max(widths[column], min(cell_len(text), MAX_PADDED))
+    yield LabelRow(heading, widths, LABEL)
+    for code, label in labels:
         points, said = code_points(label) or "-", names(label) or "(the empty label)"
-        table.add_row(str(code), *(Text(visible(text)) for text in (shown(label), points, said)))
-    return Group(_heading(facts), table)
+        yield LabelRow((str(code), visible(shown(label)), points, visible(said)), widths)
 
 
-VERDICTS: Final = {"allowed": "allowed", "unknown": "REFUSED, unknown", "dangerous": "REFUSED, DANGEROUS"}
+@dataclass(frozen=True)
+class LabelRow:
+    """A row of a codec; as a string it is one line, however long."""
+
+    cells: tuple[str, str, str, str]
+    widths: Sequence[int]
+    style: str = ""
+
+    def __str__(self) -> str:
+        (code, *texts, said), (wide, *others) = self.cells, self.widths
+        padded = [text + " " * (width - cell_len(text)) for text, width in zip(texts, others, strict=True)]
+        return "  ".join((code.rjust(wide), *padded, said))
+
+    def __rich__(self) -> Text:
+        return Text(str(self), self.style, overflow="fold")
 
 
-def globals_list(facts: Facts) -> RenderableType:
+REFUSED: Final = "REFUSED, "
+VERDICTS: Final = {"allowed": "allowed", "unknown": f"{REFUSED}unknown", "dangerous": f"{REFUSED}DANGEROUS"}
+
+
+def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
         kind = "an HDF5" if _format(facts) == "HDF5" else "a pronn"
-        return Group(_heading(facts), Text(f"{kind} file holds no pickle, so it names no globals"))
+        yield Group(Heading(facts.path), Text(f"{kind} file holds no pickle, so it names no globals"))
+        return
     table = _table(("", False), ("global", False))
     for name in facts.globals:
         style = "" if name.allowed else BAD
-        table.add_row(Text(VERDICTS[name.verdict], style), Text(visible(name.path), style))
+        # Where all was read, nothing was refused: the rest was allowed.
+        verdict = VERDICTS[name.verdict].removeprefix(REFUSED if facts.readable else "")
+        table.add_row(Text(verdict, style), Text(visible(name.path), style))
         for call in name.calls:
             table.add_row("", Text(f"  called with ({visible(call, MAX_CALL)})", BAD))
     more = [Text(f"... ({facts.unlisted_globals} more)")] if facts.unlisted_globals else []
     if facts.unfollowed:
         more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
-    return Group(_heading(facts), table, *more, *said)
+    yield Group(Heading(facts.path), table, *more, *said)
 
 
 def _meaning(facts: Facts) -> list[str]:
@@ -85,24 +119,20 @@ def _meaning(facts: Facts) -> list[str]:
     return said
 
 
-def _heading(facts: Facts) -> Text:
-    return Text(visible(facts.path), HEADING, overflow="fold")
-
-
 def longest(names: Iterable[str]) -> int:
     """Cells of the longest of the names of models."""
     return max((cell_len(visible(name)) for name in names), default=0)
 
 
-def header(longest: int) -> RenderableType:
+def header(longest: int) -> Row:
     """The names of the columns, in a table of models of which the `longest` name has so many cells."""
-    return _Line("model", [name for name, _ in COLUMNS], ["scripts"], longest, LABEL)
+    return Row("model", [name for name, _ in COLUMNS], ["scripts"], longest, style=LABEL)
 
 
-def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
-    """The line of a model, with a second one for why it cannot be converted or read."""
+def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
+    """The row of a model, under a name for its path, with the reason where it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Group(Text(visible(name)), _reason(describe_error(found, name)))
+        return Row(name, ["-"] * len(COLUMNS), ["-"], longest, describe_error(found, path))
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -112,27 +142,33 @@ def row(name: str, found: Facts | Exception, longest: int) -> RenderableType:
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    line = _Line(name, cells, found.scripts or ["-"], longest)
-    return Group(line, _reason(str(found.problem))) if found.problem else line
+    return Row(name, cells, found.scripts or ["-"], longest, str(found.problem or ""))
 
 
 def _format(facts: Facts) -> str:
     return facts.file.format.partition(",")[0]
 
 
-def _reason(message: str) -> RenderableType:
-    return Padding(Text(visible(message), BAD), (0, 0, 0, 2))
-
-
 @dataclass(frozen=True)
-class _Line:
-    """A line of a table, laid out for where it is shown: a terminal and a picture have widths of their own."""
+class Row:
+    """A row of a table, laid out for where it is shown: a terminal and a picture have widths of their own.
+
+    As a string it is one line, however long.
+    """
 
     name: str
     cells: Sequence[str]
     scripts: Sequence[str]
     longest: int
+    reason: str = ""
     style: str = ""
+
+    def __str__(self) -> str:
+        said = set_cell_size(visible(self.name), self.longest) + self._figures() + " " + ", ".join(self.scripts)
+        return f"{said}  error: {visible(self.reason)}" if self.reason else said
+
+    def _figures(self) -> str:
+        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
@@ -140,7 +176,8 @@ class _Line:
         said, scripts = visible(self.name), ", ".join(self.scripts)
         # A name too long stands on a line of its own.
         said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
-        figures = "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
         if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
             scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
-        yield Text(f"{said}{figures} {scripts}", self.style)
+        yield Text(f"{said}{self._figures()} {scripts}", self.style)
+        if self.reason:
+            yield Padding(Text(visible(self.reason), BAD), (0, 0, 0, 2))

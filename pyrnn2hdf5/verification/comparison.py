@@ -5,20 +5,22 @@ Three layers, from the sharpest to the one a user cares about:
 - stored: every data set equals the source's, cast to the coarser of both types, bit for bit;
 - labels: codec, line normalizer and training record are equal where both sides have them;
 - behaviour: both networks run over the same lines and give the same class probabilities.
+
+Of the networks only, the weights and the behaviour are compared.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError, Pyrnn2Hdf5Error
-from ..hdf5.layout import LAYOUT, DataSet, Stored
+from ..hdf5.layout import LAYOUT, DataSet, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import load_stored
 from ..model.model import LineNormalizer, Model
@@ -29,6 +31,9 @@ from ..ocr.recognition import most_steps
 from ..sandbox.bounded import Reader
 from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
+
+ARRAYS: Final = ("error", "character_errors")
+"""The parts of a training record that are arrays."""
 
 NETWORKS: Final = 3
 """As many networks run over each line, in float64."""
@@ -61,7 +66,10 @@ class DataSetCheck:
 
 @dataclass(frozen=True)
 class LabelsCheck:
-    """What goes with the weights: number of labels, what both sides have, and what differs in it."""
+    """What goes with the weights: number of labels, what both sides have, and what differs in it.
+
+    Nothing of it is compared where the networks only are.
+    """
 
     count: int
     compared: tuple[str, ...]
@@ -102,6 +110,7 @@ def verify(
     *,
     images: Sequence[str | os.PathLike[str]] = (),
     tolerance: float | None = None,
+    network_only: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verification:
     """Compare two model files, pyrnn, pronn or HDF5 on either side.
@@ -117,6 +126,8 @@ def verify(
         normalizer of the source. A `*.gt.txt` beside one is its truth, for character error rates.
     tolerance
         Largest difference of a class probability, 0 to 1; by default what rounding to float32 explains.
+    network_only
+        Compare the weights and what the networks do, but neither codec nor line normalizer nor training record.
     limits
         What reading each model may take: bytes and seconds.
 
@@ -133,17 +144,45 @@ def verify(
     MissingExtraError
         Where there are images and the extra `[ocr]` is not installed.
     """
-    expected, source_model = _load(source, limits)
-    got, result_model = _load(result, limits)
-    normalizer = source_model.line_normalizer or result_model.line_normalizer
     with Reader() as reader:
-        lines = [_line(image, normalizer, source_model, reader) for image in images]
-    return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+        return verify_files(
+            source, result, reader, images=images, tolerance=tolerance, network_only=network_only, limits=limits
+        )
 
 
-def _load(path: str | os.PathLike[str], limits: Limits) -> tuple[Stored, Model]:
+def verify_files(
+    source: str | os.PathLike[str],
+    result: str | os.PathLike[str],
+    reader: Reader,
+    *,
+    images: Sequence[str | os.PathLike[str]] = (),
+    tolerance: float | None = None,
+    network_only: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Verification:
+    """As `verify`; `reader` is the process to read with, for many pairs."""
+    expected, source_model = _load(source, limits, reader)
+    got, result_model = _load(result, limits, reader)
+    normalizer = source_model.line_normalizer or result_model.line_normalizer
+    lines = [_line(image, normalizer, source_model, reader) for image in images]
+    if not network_only:
+        return compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+    pairs = ((expected, source_model), (got, result_model))
+    (expected, source_model), (got, result_model) = (_network_of(stored, model) for stored, model in pairs)
+    compared = compare(expected, got, source_model, result_model, lines=lines, tolerance=tolerance)
+    weights = tuple(check for check in compared.stored if check.name != "codec")
+    return replace(compared, stored=weights, labels=LabelsCheck(0, (), ()))
+
+
+def _network_of(stored: Stored, model: Model) -> tuple[Stored, Model]:
+    """A model without what comes with its network, in its own order of classes."""
+    bare = replace(model, codec=None, line_normalizer=None, training=None)
+    return store(bare, float64=stored.float64), bare
+
+
+def _load(path: str | os.PathLike[str], limits: Limits, reader: Reader) -> tuple[Stored, Model]:
     try:
-        return load_stored(path, limits=limits)
+        return load_stored(path, limits=limits, reader=reader)
     except Pyrnn2Hdf5Error as error:
         raise error.about(path) from error
 
@@ -220,7 +259,9 @@ def compare_labels(source: Model, result: Model) -> LabelsCheck:
     if source.training and result.training:
         compared.append("training record")
         for name, value in vars(source.training).items():
-            # A training error may be NaN.
-            if not np.array_equal(value, getattr(result.training, name), equal_nan=name == "error"):
+            got = getattr(result.training, name)
+            # A training error may be NaN. Of texts NumPy would make arrays as wide as the longest of them.
+            equal = np.array_equal(value, got, equal_nan=name == "error") if name in ARRAYS else value == got
+            if not equal:
                 problems.append(f"training record: {name} differs")
     return LabelsCheck(0 if expected is None else len(expected.labels), tuple(compared), tuple(problems))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import pathlib
+import pickle
+import pickletools
 import shutil
 from pathlib import Path
 
-from pyrnn2hdf5.batch.discovery import source_files
+import pytest
+
+from pyrnn2hdf5.batch.discovery import NO_MODEL, source_files
 from pyrnn2hdf5.batch.runner import plan
 
 from ..conftest import MODELS
@@ -24,7 +30,42 @@ def test_links_out_of_the_tree_are_not_followed(tmp_path: Path) -> None:
     assert [job.source.name for job in plan([inside], None)] == ["a.pyrnn.gz"]
 
 
-SOURCE = MODELS / "digits.pyrnn.gz"
+def test_what_macos_and_windows_leave_is_no_model(tmp_path: Path) -> None:
+    for name in ("._a.pyrnn.gz", ".DS_Store", "Thumbs.db", "__MACOSX/a.pyrnn.gz", "b/._c.pyrnn", "b/c.pyrnn"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    skipped: list[str] = []
+    assert source_files(tmp_path, skipped=skipped.append) == [tmp_path / "b" / "c.pyrnn"]
+    assert skipped == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"cat\ndog\n",
+        b"cat\ndog",
+        b"index\nsearch\n\nAll of it (and more).\n",
+        b"chapters\nbook\na\nb\nthe end.",
+        "chats\nchiens\n\u00e9l\u00e9phants\n".encode(),
+        gzip.compress(b"cat\ndog\nbird\n"),
+    ],
+)
+def test_a_list_of_words_is_no_pickle(tmp_path: Path, words: bytes) -> None:
+    (tmp_path / "words.txt").write_bytes(words)
+    skipped: list[str] = []
+    assert source_files(tmp_path, skipped=skipped.append) == []
+    assert skipped == [NO_MODEL]
+
+
+@pytest.mark.parametrize("optimized", [False, True])
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+def test_a_pickle_that_begins_with_a_name_is_no_list_of_words(tmp_path: Path, protocol: int, optimized: bool) -> None:
+    data = pickle.dumps(pathlib.PurePosixPath("x"), protocol)
+    (tmp_path / "a").write_bytes(pickletools.optimize(data) if optimized else data)
+    (tmp_path / "b").write_bytes(b"cos\nsystem\n(S'x'\ntR.")
+    (tmp_path / "c").write_bytes(b"cos\nsystem\nX\1\0\0\0x\x85R.")
+    (tmp_path / "d").write_bytes(b"(iocrolib.lstm\nSeqRecognizer\np0\n(dp1\nb.")
+    assert [path.name for path in source_files(tmp_path)] == ["a", "b", "c", "d"]
 
 
 def test_models_are_found_by_content(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pyrnn2hdf5.batch import runner
 from pyrnn2hdf5.batch.runner import Job, convert_all, plan
 from pyrnn2hdf5.conversion.converter import convert
 from pyrnn2hdf5.conversion.outcome import Conversion, Options, Outcome
-from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, TargetConflictError
+from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
 from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.sandbox.process import Process
 from pyrnn2hdf5.text import describe_error
@@ -186,7 +186,7 @@ def test_a_model_made_to_crash_hang_or_swell_is_refused_for_the_reason_it_has_al
     equal = b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000))
     (tree / "hang.pyrnn.gz").write_bytes(gzip.compress(b"\x80\x02}(" + equal + b"u."))
     (tree / "swell.pyrnn").write_bytes(b"\x80\x02Nr\xff\xff\xff\x7f.")
-    limits = Limits(seconds=0.5)
+    limits = Limits(seconds=2)
     done = outcomes(plan([tree], tmp_path / "out"), limits=limits)
     assert done.pop("good.pyrnn.gz").status == "converted"
     for name, outcome in done.items():
@@ -218,6 +218,5 @@ def test_a_linked_folder_is_the_folder(tmp_path: Path) -> None:
         shutil.copy(SOURCE, tmp_path / "m" / name / "x.pyrnn.gz")
     (tmp_path / "out" / "a").mkdir(parents=True)
     (tmp_path / "out" / "b").symlink_to("a")
-    with pytest.raises(TargetConflictError):
-        plan([tmp_path / "m"], tmp_path / "out")
+    assert all(job.conflict for job in plan([tmp_path / "m"], tmp_path / "out"))
     assert len(plan([tmp_path / "m", tmp_path / "m" / ".." / "m"], None)) == 2

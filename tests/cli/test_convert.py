@@ -16,6 +16,7 @@ from pyrnn2hdf5.text import visible
 from ..cli.commands import module, run
 from ..conftest import MODELS
 from ..pickles import Name, Text, dump, recognizer
+from ..trees import names
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -34,7 +35,7 @@ def test_one_line_on_stdout(tmp_path: Path) -> None:
 def test_quiet_and_verbose(tmp_path: Path) -> None:
     assert run("convert", SOURCE, "-o", tmp_path, "-q").output == ""
     said = run("convert", SOURCE, "-o", tmp_path, "-v", "--force").stdout
-    for fact in ("kind pyrnn-bidi\n", "source SHA-256 ", "unpacks to", "behaviour: 250 steps of 3 lines"):
+    for fact in ("kind pyrnn-bidi\n", "source SHA-256 ", "unpacks to", "behaviour: 136 steps of 3 lines"):
         assert fact in said
     assert "not verified" in run("convert", SOURCE, "-o", tmp_path, "--force", "--no-verify").stdout
 
@@ -58,14 +59,17 @@ def test_json(tmp_path: Path) -> None:
 
 
 FAILURES = {
-    "garbage": (b"garbage", "expected a pickle, got data that begins with b'garbage'"),
+    "garbage": (b"garbage", "expected a pickle, got text that begins with 'garbage'"),
     "empty": (b"", "expected a pickle, got an empty file"),
     "png": (b"\x89PNG\r\n\x1a\n", "expected a pickle, got a PNG image"),
     "hdf5": (b"\x89HDF\r\n\x1a\n", "expected a pickle, got an HDF5 file"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "expected a pickle, got a git-lfs pointer"),
     "html": (b"<!DOCTYPE html>", "expected a pickle, got an HTML page"),
-    "truncated": (SOURCE.read_bytes()[:100_000], "gzip data is damaged: Compressed file ended before"),
-    "truncated plain": ((MODELS / "digits-plain.pyrnn").read_bytes()[:9999], "malformed pickle: "),
+    "truncated": (SOURCE.read_bytes()[:100_000], "gzip data is damaged or cut off: fetch the file again\n"),
+    "truncated plain": (
+        (MODELS / "digits-plain.pyrnn").read_bytes()[:9999],
+        "it is damaged or cut off: fetch the file again",
+    ),
     "something else": (dump({"a": 1}), "expected a line recognizer (SeqRecognizer), got a dict"),
     "hostile": (dump(Name("os", "system")), "refused global os.system: not part of an OCRopus line recognizer"),
     "bomb": (gzip.compress(b"\x80\x02" + b"N" * 9_000_000), "unpacked size: expected at most 8388608 bytes"),
@@ -88,8 +92,22 @@ def test_failures_are_one_line_and_exit_1(tmp_path: Path, what: str) -> None:
 def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     assert run("convert", tmp_path / "no").stderr == f"error: {tmp_path / 'no'}: No such file or directory\n"
     assert run("convert", tmp_path).stderr == f"error: {tmp_path}: expected pyrnn models, found none\n"
-    target = tmp_path / "no" / "x"
-    assert run("convert", SOURCE, "-o", target).stderr == f"error: {SOURCE}: No such file or directory: {target}\n"
+    target = tmp_path / "file" / "x"
+    target.parent.write_bytes(b"")
+    assert run("convert", SOURCE, "-o", target).stderr == f"error: {SOURCE}: Not a directory: {target.parent}\n"
+
+
+def test_folders_of_targets_are_made(tmp_path: Path) -> None:
+    for number, more in enumerate(((), ("--report", tmp_path / "r.json"))):
+        folder = tmp_path / str(number)
+        assert run("convert", SOURCE, "-o", f"{folder}/results/", *more).exit_code == 0
+        assert run("convert", SOURCE, "-o", folder / "deep" / "x.hdf5", *more).exit_code == 0
+        assert names(folder) == ["deep/x.hdf5", "results/digits.pyrnn.hdf5"]
+    assert pyrnn2hdf5.convert(SOURCE, f"{tmp_path}/2/").target == tmp_path / "2" / "digits.pyrnn.hdf5"
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"precious")
+    assert run("convert", SOURCE, "-o", f"{taken}/", "--force").exit_code == 2
+    assert taken.read_bytes() == b"precious"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

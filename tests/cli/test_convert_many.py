@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,15 +22,15 @@ from typing import Any
 import h5py
 import pytest
 
+from pyrnn2hdf5.batch import reports
 from pyrnn2hdf5.batch.runner import plan
 from pyrnn2hdf5.conversion.converter import convert
-from pyrnn2hdf5.errors import TargetConflictError
 from pyrnn2hdf5.verification.comparison import verify
 
 from ..conftest import MODELS
 from ..pickles import Text, dump, recognizer
 from ..trees import make_tree, names
-from .commands import run
+from .commands import into_fifo, on_terminal, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -38,17 +40,71 @@ def tree(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "tree")
 
 
-def test_two_sources_of_one_target_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    for name in ("m.pyrnn.gz", "m.pyrnn.bz2"):
+def test_two_sources_of_one_target_cost_these_two(tmp_path: Path) -> None:
+    for name in ("m.pyrnn.gz", "m.pyrnn.bz2", "n.pyrnn.gz"):
         shutil.copy(SOURCE, tmp_path / name)
-    with pytest.raises(TargetConflictError) as caught:
-        plan([tmp_path], None)
-    first, second = tmp_path / "m.pyrnn.bz2", tmp_path / "m.pyrnn.gz"
-    assert str(caught.value).startswith(f"{first} and {second}: expected a target for each, both would be ")
-    done = run("convert", tmp_path)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert names(tmp_path) == ["m.pyrnn.bz2", "m.pyrnn.gz"]
-    assert len(plan([first, first, tmp_path / "." / "m.pyrnn.bz2"], None)) == 1
+    first, second, third = tmp_path / "m.pyrnn.bz2", tmp_path / "m.pyrnn.gz", tmp_path / "n.pyrnn.gz"
+    report = tmp_path / "r.json"
+    done = run("convert", tmp_path, "--report", report)
+    assert done.exit_code == 1
+    hint = "; convert it alone with an --output of its own, or leave it out by --glob"
+    target = tmp_path / "m.pyrnn.hdf5"
+    assert done.stderr.splitlines() == [
+        f"report written to {report}",
+        f"failed: {first}: target: expected one of its own, got {target}, which {second} would get too{hint}",
+        f"failed: {second}: target: expected one of its own, got {target}, which {first} would get too{hint}",
+    ]
+    assert [record["status"] for record in json.loads(report.read_text("utf-8"))] == ["failed", "failed", "converted"]
+    assert names(tmp_path) == ["m.pyrnn.bz2", "m.pyrnn.gz", "n.pyrnn.gz", "n.pyrnn.hdf5", "r.json"]
+    foreseen = run("convert", tmp_path, "--dry-run")
+    assert foreseen.exit_code == 1
+    assert [line.split(":")[0] for line in foreseen.stdout.splitlines()] == ["would fail", "would fail", "up to date"]
+    assert len(plan([third, third, tmp_path / "." / "n.pyrnn.gz"], None)) == 1
+    # What the hint says works.
+    assert run("convert", first, "-o", tmp_path / "other" / "m.hdf5").exit_code == 0
+    assert run("convert", tmp_path, "--glob", "*.gz").exit_code == 0
+
+
+def test_no_source_is_the_target_of_another(tmp_path: Path) -> None:
+    for name in ("models/sub/y.pyrnn", "out/sub/y.hdf5", "models/x.pyrnn", "z.pyrnn"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(MODELS / "digits-plain.pyrnn", tmp_path / name)
+    # What is forced goes through a link.
+    (tmp_path / "out" / "x.hdf5").symlink_to(tmp_path / "z.pyrnn")
+    before = (tmp_path / "z.pyrnn").read_bytes()
+    sources = [tmp_path / "models", tmp_path / "out" / "sub" / "y.hdf5", tmp_path / "z.pyrnn"]
+    done = run("convert", *sources, "-o", tmp_path / "out", "--force")
+    assert done.exit_code == 1
+    assert done.stderr.count(", which is a source itself; convert it alone") == 2
+    assert (tmp_path / "z.pyrnn").read_bytes() == (tmp_path / "out" / "sub" / "y.hdf5").read_bytes() == before
+
+
+def test_what_is_passed_over_in_folders_is_counted(tree: Path, tmp_path: Path) -> None:
+    (tree / "evil.pyrnn").unlink()
+    (tree / "sub" / "broken.pyrnn.gz").unlink()
+    assert run("convert", tree).stderr == "1 file is no model\n"
+    (tree / "words.txt").write_text("cat\ndog\n")
+    (tree / "away.pyrnn.gz").symlink_to(SOURCE)
+    (tree / "gone").symlink_to(tmp_path / "nothing")
+    # A result that lies beside its source is none of these, nor is what another name was asked for.
+    done = run("convert", tree)
+    assert (done.exit_code, done.stderr) == (0, "2 files are no models\n2 links were not followed: name them\n")
+    assert run("convert", tree, "--glob", "*.gz").stderr == "1 link was not followed: name it\n"
+    assert run("convert", tree, "-q").output == ""
+
+
+def test_options_of_many_hold_for_one_or_are_wrong_usage(tmp_path: Path) -> None:
+    target = tmp_path / "m.hdf5"
+    done = run("convert", SOURCE, "-o", target, "--glob", "*")
+    assert (done.exit_code, target.exists()) == (2, False)
+    assert "expected a folder among the sources" in done.stderr
+    hanging = tmp_path / "h.pyrnn"
+    hanging.write_bytes(b"\x80\x02}(" + b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000)) + b"u.")
+    done = run("convert", hanging, "--timeout", 1)
+    assert done.exit_code == 1
+    assert "expected at most 1 s, took longer (see --timeout)" in done.stderr
+    done = run("convert", SOURCE, "-o", target, "-j", 2)
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, f"converted: {SOURCE} -> {target}")
 
 
 def test_nobody_waits_for_the_writers_of_two_pipes(tmp_path: Path) -> None:
@@ -70,9 +126,10 @@ def test_the_report_on_stdout_is_in_the_order_of_the_sources(tree: Path) -> None
         *(["converted", "3"], ["up", "to"], ["duplicate", "1"], ["refused", "2"], ["failed", "0"], ["total", "6"])
     ]
     assert done.stderr.splitlines() == [
-        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer",
-        f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged: Compressed file ended before the "
-        "end-of-stream marker was reached (see convert --ignore-checksum)",
+        "1 file is no model",
+        f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer; "
+        "it runs programs or reaches files",
+        f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged or cut off: fetch the file again",
     ]
     good = run("convert", tree / "a.pyrnn.gz", tree / "sub" / "no-suffix", "-q")
     assert (good.exit_code, good.output) == (0, "")
@@ -250,7 +307,7 @@ def test_folders_that_cannot_be_searched_are_told(tree: Path, monkeypatch: pytes
     (tree / "sub" / "broken.pyrnn.gz").unlink()
     done = run("convert", tree)
     assert done.exit_code == 1
-    assert done.stderr == f"error: {tree / 'sub' / 'deep'}: Permission denied\n"
+    assert done.stderr == f"error: {tree / 'sub' / 'deep'}: Permission denied\n1 file is no model\n"
     assert (tree / "a.pyrnn.hdf5").exists()
 
 
@@ -268,9 +325,72 @@ def test_a_report_overwrites_no_model(tmp_path: Path) -> None:
     assert source.read_bytes() == SOURCE.read_bytes()
 
 
-def test_a_report_that_cannot_be_written_hides_nothing(tree: Path) -> None:
-    done = run("convert", tree, "--report", tree / "nowhere" / "r.json")
+def test_a_report_that_cannot_be_written_is_told_before_any_work(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.json").mkdir()
+    for report, why in ((tmp_path / "r.json", "Is a directory"), (tree / "a.pyrnn.gz" / "r.json", "Not a directory")):
+        for sources in ([tree], [tree / "a.pyrnn.gz"]):
+            done = run("convert", *sources, "--report", report)
+            assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {why}: {report}\n")
+    assert not list(tree.rglob("*.hdf5"))
+    assert run("convert", tree / "a.pyrnn.gz", "--report", tmp_path / "new" / "r.json").exit_code == 0
+    assert (tmp_path / "new" / "r.json").is_file()
+
+
+def test_a_report_is_written_into_a_pipe(tmp_path: Path) -> None:
+    target = tmp_path / "m.hdf5"
+    written = into_fifo(tmp_path / "r.json", lambda fifo: run("convert", SOURCE, "-o", target, "--report", fifo))
+    assert json.loads(written)[0]["status"] == "converted"
+
+
+def test_a_report_that_cannot_be_written_after_all_hides_nothing(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    report = tmp_path / "r.json"
+    monkeypatch.setattr(reports, "write_output", full)
+    done = run("convert", tree, "--report", report)
     assert done.exit_code == 1
-    assert done.stderr.startswith("error: No such file or directory: ")
+    assert f"error: No space left on device: {report}\n" in done.stderr
     assert f"refused: {tree / 'evil.pyrnn'}: " in done.stderr
     assert "total           6" in done.stdout
+
+
+def visible_lines(screen: str) -> list[str]:
+    return re.sub("\x1b.*?[mKhlA]", "", screen).replace("\r", "\n").splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_gets_each_refusal_once_and_the_totals_last(tree: Path, width: int) -> None:
+    code, screen, _ = on_terminal(width, "convert", tree, "-j", 2)
+    lines = visible_lines(screen)
+    assert code == 1
+    why = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
+    reason = f"refused: {tree / 'evil.pyrnn'}: {why}"
+    assert [line for line in lines if "evil.pyrnn" in line and not re.search(r"\d/6 ", line)] == [reason]
+    assert [line.split()[0] for line in lines if line.strip()][-6:] == [
+        *("converted", "up", "duplicate", "refused", "failed", "total")
+    ]
+    assert f"\x1b[31mrefused\x1b[0m: {tree / 'evil.pyrnn'}" in screen
+    assert f"\x1b[32mconverted\x1b[0m: {tree / 'a.pyrnn.gz'}" in screen
+    bars = [line for line in lines if re.search(r"\d/6 ", line)]
+    assert all(re.search(r" \d/6 .* (-:--:--|0:0\d:\d\d) ", line) for line in bars)
+    assert any(", 2 refused 0:0" in line for line in bars)
+    assert max(map(len, bars)) == width
+    # Grey on any ground, where nothing is done yet.
+    assert re.search("\x1b\\[90m\u2501+\x1b\\[0m *\x1b\\[32m *0/6", screen)
+
+
+def test_what_is_piped_beside_a_bar_is_as_ever(tree: Path) -> None:
+    _, screen, piped = on_terminal(80, "convert", tree, piped="stdout")
+    assert piped.splitlines()[1] == f"refused: {tree / 'evil.pyrnn'}"
+    assert "\x1b" not in piped
+    assert "not part of an OCRopus line recognizer" in visible_lines(screen)[-2]
+    assert piped.splitlines()[-1].startswith("total")
+
+
+def test_the_report_says_where_it_is(tree: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    assert f"report written to {report}\n" in run("convert", tree, "--report", report).stderr
+    assert "written" not in run("convert", tree, "-q", "--report", report).stderr

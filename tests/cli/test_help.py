@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import pyrnn2hdf5
 
-from ..cli.commands import module, run
+from ..conftest import MODELS
+from ..pickles import Name, Text, dump, recognizer
+from .commands import module, run
 
 
 @pytest.mark.parametrize("arguments", [[], ["convert"], ["convert", "a", "--what"], ["what"]])
@@ -52,14 +56,37 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models clean"])
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("callback", ["weakref.finalize(thing, stop)", "gc.callbacks.append(stop)"])
+def test_a_stop_inside_a_callback_is_the_same_stop(callback: str, number: str, code: int) -> None:
+    # Of which an error cannot be raised any further.
+    script = f"""
+import gc, os, signal, weakref, pyrnn2hdf5.cli as cli
+class Thing: pass
+def stop(*_):
+    os.kill(os.getpid(), signal.{number})
+def work():
+    thing = Thing()
+    {callback}
+    del thing
+    gc.collect()
+    print("went on")
+cli.app = work
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models list", "models clean"])
 def test_help_fits_80_columns_and_its_examples_name_what_exists(command: str) -> None:
     done = run(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert run(*command.split(), "-h", env={"COLUMNS": "80"}).stdout == done.stdout
     assert done.exit_code == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "..." not in done.stdout.partition("Commands:")[2]
     examples = re.findall(r"^    pyrnn2hdf5 (.*)$", done.stdout, re.MULTILINE)
-    assert bool(examples) == (command not in ("", "models clean"))
+    assert bool(examples) == (command not in ("", "models list", "models clean"))
     for example in examples:
         assert example.startswith(command)
         assert all(option in done.stdout.partition("Examples")[0] for option in re.findall(r" (--?\w+)", example))
@@ -72,3 +99,49 @@ def test_completion_knows_the_commands() -> None:
     script = "import sys; sys.argv[0] = 'pyrnn2hdf5'; from pyrnn2hdf5.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.split() == ["convert"]
+
+
+@pytest.mark.parametrize(("command", "argument"), [("convert", "SOURCE..."), ("show", "MODEL..."), ("ocr", "IMAGE...")])
+def test_usage_says_what_may_be_many(command: str, argument: str) -> None:
+    assert argument in run(command, "-h").stdout.splitlines()[0]
+
+
+COMMANDS = re.compile(r"^\s*::|##\[", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show", "."), ("show", "::error ::a.pyrnn"), ("show", "::error ::a.pyrnn", "--json"), ("convert", "."),
+     ("convert", "::error ::a.pyrnn"), ("show", "::error ::b"), ("show", "::error ::b", "--globals"), ("models",)],
+)  # fmt: skip
+def test_no_text_is_a_command_to_a_workflow(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    codec = {0: "", 1: Text("::warning ::x"), 2: Text("##[error]"), 3: Text("##")}
+    changes = {"command_log": [[Text("x" * 70 + " ::error ::y ##[group]z")]]}
+    Path("::error ::a.pyrnn").write_bytes(dump(recognizer(codec=codec, changes=changes)))
+    Path("::error ::b").write_bytes(dump(Name("::add-mask::e", "##[debug]")))
+    done = module(*arguments)
+    if arguments != ("models",):
+        assert COMMANDS.search((done.stdout + done.stderr).decode())
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    kept = module(*arguments)
+    assert kept.returncode == done.returncode
+    assert not COMMANDS.search(kept.stdout.decode())
+    assert not COMMANDS.search(kept.stderr.decode())
+    if "--json" in arguments:
+        assert json.loads(kept.stdout) == json.loads(done.stdout)
+
+
+def test_an_annotation_is_a_command_and_a_file_is_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = module("verify", MODELS / "digits.pyrnn.gz", tmp_path / "missing")
+    assert [line.startswith("::error file=") for line in done.stderr.decode().splitlines()] == [False, True]
+    command = [sys.executable, "-m", "pyrnn2hdf5", "show", "::a"]
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run(command, stderr=log, check=False)
+    (tmp_path / "::a").write_bytes(dump(recognizer()))
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run(command, stdout=log, check=True, cwd=tmp_path)
+    assert (tmp_path / "log").read_text("utf-8").startswith("::a\n")

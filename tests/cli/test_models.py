@@ -93,3 +93,12 @@ def test_what_cannot_be_removed_is_told(stale: Path, monkeypatch: pytest.MonkeyP
     done = run("models", "clean", "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"error: {stale}: Permission denied\n"
+
+
+def test_models_list_is_models(model_dir: Path, stale: Path, tmp_path: Path) -> None:
+    for options in ([], ["--json"]):
+        expected = run("models", *options)
+        assert stale.name in expected.stdout
+        assert run("models", "list", *options).stdout == run("models", *options, "list").stdout == expected.stdout
+        assert run("models", "list", *options, "--model-dir", tmp_path / "no").stdout == ""
+        assert run("models", "--model-dir", tmp_path / "no", "list", *options).stdout == ""

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -26,7 +25,7 @@ from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED
 from ..pickles import Call, Dialect, Name, Obj, Text, dump, recognizer
-from .commands import run
+from .commands import into_fifo, on_terminal, run
 
 DIGITS = MODELS / "digits-00004000.pyrnn.gz"
 LSTM = "ocrolib.lstm"
@@ -70,6 +69,13 @@ def test_a_page_keeps_to_its_width_and_ends_no_line_in_spaces(width: int) -> Non
     assert not any(line.endswith(" ") for line in lines)
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "-1", "\u00b2", "999999999", "9" * 5000])
+def test_a_page_for_a_screen_of_no_sense(columns: str) -> None:
+    lines = show(DIGITS, COLUMNS=columns, LINES=columns).stdout.splitlines()
+    assert "network" in lines
+    assert max(map(len, lines)) <= 1000
+
+
 def test_colour_only_on_a_terminal_that_wants_it() -> None:
     assert "\x1b" not in show(DIGITS).stdout
     assert "\x1b[" in show(DIGITS, FORCE_COLOR="1", TERM="xterm-256color").stdout
@@ -95,21 +101,45 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     write(tmp_path / "hostile.pyrnn", Name("os", "system"))
     done = show(tmp_path)
     assert done.exit_code == 1
-    assert "broken.pyrnn\n  expected a pickle, got data that begins with b'garbage'\n" in done.stdout
-    assert "  refused global os.system: not part of an OCRopus line recognizer\n" in done.stdout
+    reasons = [line.partition("  error: ")[2] for line in done.stdout.splitlines()]
+    danger = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
+    assert reasons == ["", "expected a pickle, got text that begins with 'garbage'", "", danger, ""]
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
     assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
 
 
-def test_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ["1", "40", "999999999"])
+def test_a_table_that_is_no_terminals_has_a_row_a_model_whatever_the_width(columns: str, tmp_path: Path) -> None:
+    names = ["a-name-of-a-model-that-is-long.pyrnn.gz", "b.pyrnn", "c.hdf5", f"sub/{'x' * 200}.pyrnn.gz"]
+    (tmp_path / "sub").mkdir()
+    for name in (names[0], names[3]):
+        shutil.copy(DIGITS, tmp_path / name)
+    scripts = "Arabic, Armenian, Cyrillic, Devanagari, Greek, Han, Hangul, Hebrew, Katakana, Latin"
+    write(tmp_path / names[1], recognizer(codec={code: Text(char) for code, char in enumerate("~aбγאبᄒ漢कカԱ")}))
+    (tmp_path / names[2]).write_bytes(b"\x89HDF\r\n\x1a\n" + b"x" * 999)
+    for environment in ({}, {"FORCE_COLOR": "1", "TERM": "xterm"}):
+        done = show(tmp_path, COLUMNS=columns, **environment)
+        header, *rows = done.stdout.splitlines()
+        assert [row.split()[0] for row in rows] == names
+        assert [row[header.index(" scripts") :].split("  ")[0] for row in rows] == [
+            " Latin",
+            f" {scripts}",
+            " -",
+            " Latin",
+        ]
+        assert ["  error: " in row for row in rows] == [False, False, True, False]
+
+
+def test_on_a_terminal_long_names_stand_on_a_line_of_their_own_in_a_table(tmp_path: Path) -> None:
     name = "a-name-of-a-model-that-is-long.pyrnn.gz"
     shutil.copy(DIGITS, tmp_path / name)
-    assert show(tmp_path).stdout.splitlines()[1:] == [
-        name,
-        " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin",
-    ]
-    assert name + "  pyrnn" in show(tmp_path, COLUMNS="120").stdout
+    (tmp_path / "b.pyrnn").write_bytes(b"garbage")
+    code, said, _ = on_terminal(80, "show", tmp_path, NO_COLOR="1")
+    lines = [re.sub("\x1b.*?m", "", line).rstrip() for line in said.splitlines()]
+    assert (code, lines[1:3]) == (1, [name, " " * 25 + " pyrnn 987.2 KiB  32  24   25    4,000  48.41% Latin"])
+    assert lines[4] == "  expected a pickle, got text that begins with 'garbage'"
+    assert name + "  pyrnn" in on_terminal(120, "show", tmp_path)[1]
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
@@ -163,7 +193,8 @@ def test_a_refused_pickle_is_one_red_line(what: str, tmp_path: Path, monkeypatch
     data, culprit = REFUSED[what]
     Path("m").write_bytes(data)
     done = show("m")
-    line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer\n"
+    danger = "" if "persistent" in what else "; it runs programs or reaches files"
+    line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer{danger}\n"
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
     coloured = show("m", FORCE_COLOR="1", TERM="xterm").stderr
     assert coloured == f"\x1b[31m{line.rstrip()}\x1b[0m\n"
@@ -334,7 +365,18 @@ def test_pictures_are_the_same_each_time_and_fetch_nothing(tmp_path: Path) -> No
         addresses = set(re.findall(r"https?://[^\s\"'<)]+", first.read_text("utf-8")))
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
     assert "<title>digits-00004000.pyrnn.gz</title>" in (tmp_path / "a.html").read_text("utf-8")
-    assert show(DIGITS, "--svg", tmp_path / "no" / "p.svg").stderr.startswith("error: No such file or directory")
+
+
+@pytest.mark.parametrize("option", ["--svg", "--html"])
+def test_a_picture_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").touch()
+    for target, why in ((tmp_path, "Is a directory"), (tmp_path / "file" / "p", "Not a directory")):
+        done = show(DIGITS, option, target)
+        assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {why}: {target}\n")
+    assert show(DIGITS, option, tmp_path / "new" / "p").exit_code == 0
+    assert (tmp_path / "new" / "p").is_file()
+    written = into_fifo(tmp_path / "fifo", lambda fifo: show(DIGITS, option, fifo))
+    assert written == (tmp_path / "new" / "p").read_bytes()
 
 
 def test_an_output_without_unicode_gets_escapes() -> None:
@@ -475,15 +517,64 @@ def test_a_picture_is_the_same_whatever_the_terminal(path: Path, tmp_path: Path)
 
 
 def test_a_file_is_80_wide_whatever_the_terminal_of_the_others() -> None:
-    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    command = [sys.executable, "-m", "pyrnn2hdf5", "show", str(MODELS)]
-    done = subprocess.run(
-        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment, check=True, encoding="utf-8"
-    )
-    os.close(ours)
-    os.close(theirs)
-    assert done.stdout == show(MODELS, COLUMNS="80").stdout
-    assert done.stdout != show(MODELS, COLUMNS="200").stdout
+    assert on_terminal(200, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
+    assert on_terminal(60, "show", DIGITS, piped="stdout")[2] == show(DIGITS, COLUMNS="80").stdout
+
+
+def test_labels_too_long_together_are_refused_and_shown_in_part(tmp_path: Path) -> None:
+    limit = 2**18
+    labels = {code: Text(f"{code:0256}") for code in range(1, limit // 256 + 1)}
+    path = write(tmp_path / "most", recognizer(1, 1, {0: "", **labels}))
+    done = show(path, "--codec")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2 + 1 + 1024
+    pyrnn2hdf5.convert(path, tmp_path / "most.hdf5")
+    path = write(tmp_path / "more", recognizer(1, 1, {0: "a", **labels}))
+    reason = f"codec labels: expected at most {limit} code points in all, got {limit + 1}"
+    done = show(path)
+    assert (done.exit_code, done.stderr) == (1, f"error: {path}: {reason}\n")
+    assert "only the first 1024 of 1025 labels are known" in done.stdout
+    assert len(json.loads(show(path, "--json").stdout)["codec"]["labels"]) == 1024
+    with h5py.File(tmp_path / "most.hdf5", "r+") as file:
+        file["pyrnn2hdf5/labels_bytes"][...] = 1024
+        del file["pyrnn2hdf5/labels"]
+        file["pyrnn2hdf5"].create_dataset("labels", data=np.full(1025, b"x" * 1024))
+    assert "labels: expected at most 1048576 bytes in all, got 1049600" in show(tmp_path / "most.hdf5").stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--codec",), ("--globals",)])
+def test_pictures_hold_no_path_of_this_machine(options: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "LIGHT-DARK"
+    folder.mkdir()
+    model = Path(shutil.copy(DIGITS, folder / "TITLE-LIGHT.pyrnn.gz"))
+    write(folder / "bad.pyrnn", recognizer(changes={"lstm": None}))
+    svg, html = tmp_path / "p.svg", tmp_path / "p.html"
+    done = show(model, folder / "bad.pyrnn", folder, tmp_path / "no", *options, "--svg", svg, "--html", html)
+    assert str(model) in done.stdout.replace("\n", "")
+    for picture in (svg, html):
+        said = picture.read_text("utf-8").replace("&#160;", " ")
+        assert str(tmp_path) not in said.replace("\n", "")
+        assert tmp_path.name not in said
+        assert "TITLE-LIGHT.pyrnn.gz" in said
+
+
+def test_a_page_follows_the_theme_of_its_reader(tmp_path: Path) -> None:
+    show(DIGITS, "--html", tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    light, dark = page.partition("</style>")[0].split("@media (prefers-color-scheme: dark) {")
+    assert '<meta name="color-scheme" content="light dark">' in light
+    rules = [dict(re.findall(r"^(\S+) \{(.*?)\}$", css, re.MULTILINE)) for css in (light, dark)]
+    assert list(rules[0]) == list(rules[1])
+    for css, brightness in zip(rules, (255, 0x0C), strict=True):
+        colours = {name: re.findall(r"(?<![-\w])color: #(\w{6})", rule) for name, rule in css.items()}
+        assert f"background-color: #{brightness:02x}" in css["body"]
+        for found in filter(None, colours.values()):
+            assert max(abs(int(found[0][i : i + 2], 16) - brightness) for i in (0, 2, 4)) > 80
+
+
+def test_what_a_folder_holds_besides_models_is_counted(tmp_path: Path) -> None:
+    shutil.copy(DIGITS, tmp_path / "m.pyrnn.gz")
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "._m.pyrnn.gz").write_bytes(b"of macOS")
+    done = show(tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "1 file is no model\n")

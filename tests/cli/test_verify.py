@@ -17,10 +17,12 @@ import pytest
 import pyrnn2hdf5
 from pyrnn2hdf5.batch.discovery import pairs
 from pyrnn2hdf5.load import read_by_library as read
+from pyrnn2hdf5.sandbox import bounded
+from pyrnn2hdf5.sandbox.process import Process
 
 from ..conftest import LINES, MODELS, SHARED
-from ..pickles import Name, dump
-from .commands import run
+from ..pickles import Name, Text, dump, recognizer
+from .commands import into_fifo, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 
@@ -43,7 +45,7 @@ def test_equal_models_have_a_line_a_layer(result: Path) -> None:
     assert verdict == f"equal: {SOURCE} and {result}"
     assert stored == "  stored     17 of 17 data sets bit-equal"
     assert labels == "  labels     25 labels; equal: codec, line normalizer, training record"
-    assert behaviour.startswith("  behaviour  250 steps of 3 lines: largest difference ")
+    assert behaviour.startswith("  behaviour  136 steps of 3 lines: largest difference ")
     assert "texts equal, 100% of hidden units vary" in behaviour
     assert run("verify", SOURCE, result, "-q").output == ""
     assert run("verify", result, SOURCE).exit_code == 0
@@ -95,7 +97,8 @@ def test_unreadable_models_exit_1(result: Path, tmp_path: Path) -> None:
     hostile.write_bytes(dump(Name("os", "system")))
     done = run("verify", hostile, result)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"error: {hostile}: refused global os.system: not part of an OCRopus line recognizer\n"
+    said = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
+    assert done.stderr == f"error: {hostile}: {said}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], [MODELS, "a"], [MODELS, MODELS, MODELS]])
@@ -210,10 +213,116 @@ def test_junit_survives_hostile_names(tmp_path: Path) -> None:
     assert ET.parse(report).getroot()[0].get("errors") == "1"
 
 
-def test_an_unwritable_report_is_told(result: Path, tmp_path: Path) -> None:
-    done = run("verify", SOURCE, result, "-q", "--junit", tmp_path / "no" / "x.xml")
+def test_an_unwritable_report_is_told_before_any_work(result: Path, tmp_path: Path) -> None:
+    done = run("verify", SOURCE, result, "--junit", result / "x.xml")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"error: Not a directory: {result / 'x.xml'}\n"
+    done = run("verify", SOURCE, result, "--junit", tmp_path)
+    assert (done.exit_code, done.output) == (1, f"error: Is a directory: {tmp_path}\n")
+    assert run("verify", SOURCE, result, "--junit", tmp_path / "new" / "x.xml").exit_code == 0
+    assert ET.parse(tmp_path / "new" / "x.xml").getroot()[0].get("tests") == "1"
+
+
+def test_a_report_is_written_into_a_pipe(result: Path, tmp_path: Path) -> None:
+    written = into_fifo(tmp_path / "fifo", lambda fifo: run("verify", SOURCE, result, "--junit", fifo))
+    assert ET.fromstring(written)[0].get("tests") == "1"
+
+
+def test_a_refused_source_without_result_says_why(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "evil.pyrnn").write_bytes(dump(Name("os", "system")))
+    (models / "cut.pyrnn.gz").write_bytes(SOURCE.read_bytes()[:5000])
+    shutil.copy(SOURCE, models / "z.pyrnn.gz")
+    done = run("verify", models, results, "--json")
     assert done.exit_code == 1
-    assert done.stderr == f"error: No such file or directory: {tmp_path / 'no' / 'x.xml'}\n"
+    cut, evil, good = done.stderr.splitlines()
+    assert cut.startswith(f"error: {models / 'cut.pyrnn.gz'}: no result found for it: gzip data is damaged")
+    assert evil.startswith(f"error: {models / 'evil.pyrnn'}: no result found for it: refused global os.system")
+    assert good == f"error: {models / 'z.pyrnn.gz'}: no result found for it"
+    kinds = [json.loads(line)["error"]["kind"] for line in done.stdout.splitlines()]
+    assert kinds == ["SourceError", "UnsafePickleError", "FileNotFoundError"]
+
+
+def test_what_is_skipped_in_a_folder_is_counted(archive: Path) -> None:
+    (archive / "away.pyrnn.gz").symlink_to(SOURCE)
+    done = run("verify", archive)
+    assert (done.exit_code, done.stderr) == (0, "2 files are no models\n1 link was not followed: name it\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none"], "none: expected SOURCE and RESULT, or one or two folders, got nothing of that name"),
+        (["folder", "none"], "none: expected a second folder, got nothing of that name"),
+        (["folder", "file"], "file: expected a second folder, got a file"),
+        (["folder", "folder", "folder"], "folder: expected two folders alone, got a folder"),
+        (["file"], "file: expected SOURCE and RESULT, or one or two folders, got a file"),
+        (["file", "file", "none"], "none: expected SOURCE and RESULT alone, got nothing of that name"),
+        (["a.png", "--lines", "b.png"], "expected SOURCE and RESULT, or one or two folders, got images alone"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    done = run("verify", *arguments, env={"COLUMNS": "200"})
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"Error: Invalid value: {said}")
+
+
+def test_images_that_a_shell_put_before_the_models(result: Path) -> None:
+    images = sorted(LINES.glob("*.png"))
+    for words in ((*images, SOURCE, result), (SOURCE, *images, result)):
+        first = words.index(images[0])
+        done = run("verify", *words[:first], "--lines", *words[first:])
+        assert done.exit_code == 0
+        assert " steps of 9 lines: " in done.stdout
+
+
+def test_the_network_alone(result: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.hdf5"
+    shutil.copy(result, other)
+    with h5py.File(other, "r+") as file:
+        del file["pyrnn2hdf5"]
+        file["codec"][3] = 0x263A
+    assert run("verify", result, other).exit_code == 1
+    done = run("verify", result, other, "--network-only", "--lines", LINES / "line-0.png")
+    assert done.exit_code == 0
+    _, stored, labels, behaviour = done.stdout.splitlines()
+    assert stored == "  stored     16 of 16 data sets bit-equal"
+    assert labels == "  labels     not compared"
+    assert " of 4 lines: " in behaviour
+    assert "texts not compared" in behaviour
+    assert pyrnn2hdf5.verify(SOURCE, other, network_only=True).ok
+    damage(other)
+    assert run("verify", result, other, "--network-only").exit_code == 1
+    assert not pyrnn2hdf5.verify(SOURCE, other, network_only=True).ok
+
+
+def test_networks_whose_classes_are_stored_in_another_order(tmp_path: Path) -> None:
+    results = []
+    for name, labels in (("a", "ba"), ("b", "ab")):
+        (tmp_path / name).write_bytes(dump(recognizer(codec={0: "", **{i: Text(t) for i, t in enumerate(labels, 1)}})))
+        results.append(pyrnn2hdf5.convert(tmp_path / name).target)
+    assert not pyrnn2hdf5.verify(*results).ok
+    assert pyrnn2hdf5.verify(*results, network_only=True).ok
+
+
+def test_a_folder_is_read_by_one_process(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    class Counted(Process):
+        def __init__(self, module: str, **options: Any) -> None:
+            started.append(module)
+            super().__init__(module, **options)
+
+    monkeypatch.setattr(bounded, "Process", Counted)
+    assert run("verify", archive).exit_code == 0
+    assert len(started) == 1
 
 
 def test_annotations_for_github(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:

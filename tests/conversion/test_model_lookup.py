@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.conversion import model_directory, model_lookup
+from pyrnn2hdf5.conversion import model_directory, model_lookup, model_names
 from pyrnn2hdf5.conversion.model_directory import list_models
 from pyrnn2hdf5.conversion.model_lookup import find_model, load_any
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
@@ -100,7 +100,7 @@ def test_where_a_name_is_looked_for(model_dir: Path, tmp_path: Path, monkeypatch
     here, legacy = tmp_path / "here", tmp_path / "legacy"
     here.mkdir()
     monkeypatch.chdir(here)
-    monkeypatch.setattr(model_lookup, "LEGACY", legacy)
+    monkeypatch.setattr(model_names, "LEGACY", legacy)
     for folder in (legacy, model_dir, here):
         place = copy(SOURCE, folder)
         assert find_model("m.pyrnn.gz", autoconvert=False).path == (Path(place.name) if folder is here else place)

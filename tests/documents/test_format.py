@@ -75,6 +75,7 @@ def test_the_limits_of_the_reader_are_those_documented() -> None:
         "classes `No`": limits.MAX_CLASSES,
         "weights in all": limits.MAX_WEIGHTS,
         "code points of a label": limits.MAX_LABEL,
+        "code points of all labels together": limits.MAX_LABEL_TEXT,
         "bytes of a label as stored, padding included": 4 * limits.MAX_LABEL,
         "bytes of the data sets of a group, unpacked; of a chunk as well": limits.MAX_BYTES,
         "rows of `commands`, `error` and `character_errors`": schema.MAX_ROWS,

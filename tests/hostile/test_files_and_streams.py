@@ -89,9 +89,11 @@ def test_a_target_below_a_file(tmp_path: Path) -> None:
     assert "Not a directory" in hold_promise(here("convert", SOURCE, "-o", tmp_path / "file" / "x.hdf5"))
 
 
-def test_no_folder_is_made_for_a_single_target(tmp_path: Path) -> None:
-    assert "No such file or directory" in hold_promise(here("convert", SOURCE, "-o", tmp_path / "no" / "x.hdf5"))
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_refused_alone_leaves_no_folder(tmp_path: Path) -> None:
+    source = tmp_path / "bad.pyrnn"
+    source.write_bytes(b"cos\nsystem\n.")
+    hold_promise(here("convert", source, "-o", tmp_path / "no" / "x.hdf5"))
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_what_an_archive_refuses_leaves_no_folder(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_stop_while_a_hostile_file_is_read(tmp_path: Path, number: signal.Sign
         process.send_signal(number)
         start = time.monotonic()
         _, said = process.communicate(timeout=30)
-        assert process.returncode in (-number, 128 + number, 130)
+        assert process.returncode in (-number, 128 + number)
         # The reader holds no stream of ours, so that a reader of them does not wait for it.
         assert time.monotonic() - start < 5
         assert said in (b"", b"interrupted\n")
@@ -198,13 +200,13 @@ def test_a_folder_with_a_hanging_model_goes_on(tmp_path: Path) -> None:
     hanging = b"\x80\x02}(" + b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000)) + b"u."
     (tmp_path / "a.pyrnn").write_bytes(hanging)
     (tmp_path / "b.pyrnn").write_bytes(dump(recognizer()))
-    done = here("convert", tmp_path, "--max-seconds", 1)
+    done = here("convert", tmp_path, "--max-seconds", 2)
     assert (done.code, "converted: " in done.stdout) == (1, True)
-    assert "time to load: expected at most 1 s" in done.stderr
+    assert "time to load: expected at most 2 s" in done.stderr
     (tmp_path / "b.hdf5").unlink()
-    done = here("convert", tmp_path, "--timeout", 1)
+    done = here("convert", tmp_path, "--timeout", 4)
     assert (done.code, "converted: " in done.stdout) == (1, True)
-    assert "expected at most 1 s, took longer (see --timeout)" in done.stderr
+    assert "expected at most 4 s, took longer (see --timeout)" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -394,3 +395,23 @@ def test_a_text_that_counts_its_nul_is_left_to_the_library(tmp_path: Path) -> No
     with pytest.raises(NotPlainError):
         read_plain(path)
     assert read_stored(path).kind == "pyrnn-bidi"
+
+
+@pytest.mark.parametrize("after", range(1, 20))
+def test_a_text_that_is_in_the_heap_twice_is_left_to_the_library(tmp_path: Path, after: int) -> None:
+    """However far behind the first one the second is: the library takes the last."""
+    twice = bytearray(SOUND)
+    (size,) = struct.unpack_from("<Q", twice, HEAP + 8)
+    at = HEAP + 16 + 32  # behind the header and the first object
+    for number in range(2, 1 + after):
+        struct.pack_into("<HHIQ", twice, at, number, 0, 0, 0)
+        at += 16
+    struct.pack_into("<HHIQ16s", twice, at, 1, 0, 0, 10, b"evil-kind!")
+    at += 32
+    struct.pack_into("<HHIQ", twice, at, 0, 0, 0, HEAP + size - at)
+    path = tmp_path / "x.hdf5"
+    path.write_bytes(twice)
+    with pytest.raises(NotPlainError):
+        read_plain(path)
+    with pytest.raises(Hdf5LayoutError, match="evil-kind!"):
+        read_stored(path)

@@ -181,13 +181,13 @@ def test_a_killed_parent_leaves_no_process_after_the_limit(tmp_path: Path, argum
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("many", [False, True], ids=["a file", "a folder"])
-def test_no_process_outlives_an_interrupt(tmp_path: Path, many: bool, number: signal.Signals) -> None:
-    for name in ("a.pyrnn", "b.pyrnn"):
+@pytest.mark.parametrize("arguments", ["convert a.pyrnn", "convert . -j 2", "show . -j 2"])
+def test_no_process_outlives_an_interrupt(tmp_path: Path, arguments: str, number: signal.Signals) -> None:
+    for name in ("a.pyrnn", "b.pyrnn", "c.pyrnn"):
         (tmp_path / name).write_bytes(SPINNING)
-    what = tmp_path if many else tmp_path / "a.pyrnn"
-    parent = subprocess.Popen([*COMMAND, "convert", str(what)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    processes = started(parent.pid, 2 if many else 1)
+    command = [*COMMAND, *arguments.split()]
+    parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    processes = started(parent.pid, 2 if "." in arguments.split() else 1)
     time.sleep(1)
     processes |= descendants(parent.pid)
     parent.send_signal(number)

@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.pyrnn.audit import MAX_CALLS, MAX_EXTENSIONS, MAX_GLOBALS, Names, audit, verdict_of
+from pyrnn2hdf5.pyrnn.audit import MAX_CALLS, MAX_EXTENSIONS, MAX_GLOBALS, Names, audit
 from pyrnn2hdf5.pyrnn.findings import Global, globals_of
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn, named_globals
 from pyrnn2hdf5.pyrnn.stream import is_pyrnn
 from pyrnn2hdf5.pyrnn.stubs import ObjectStub
-from pyrnn2hdf5.pyrnn.unpickler import MAX_NAME, RestrictedUnpickler, stub_of
+from pyrnn2hdf5.pyrnn.unpickler import MAX_NAME, RestrictedUnpickler, stub_of, verdict_of
 
 from ..conftest import MODELS, SHARED
 from ..hostile_pickles import evil
@@ -408,5 +408,5 @@ def test_what_is_no_pickle_is_an_error(data: bytes, written: Write) -> None:
 def test_the_restricted_unpickler_tells_the_same() -> None:
     told: list[tuple[str, str]] = []
     data = dump(recognizer(), Dialect(4, 3, "NEWOBJ"))
-    RestrictedUnpickler(io.BytesIO(data), lambda module, name: told.append((module, name))).load()
+    RestrictedUnpickler(io.BytesIO(data), lambda module, name: told.append((module, name)), {}).load()
     assert list(dict.fromkeys(told)) == looked_up(data)

@@ -101,6 +101,21 @@ BOTH = part("Parallel", nets=(ONE, part("Reversed", net=ONE)))
         (part("MLP"), r"got a multilayer perceptron character classifier \(ocrolib.lstm.MLP\)"),
         (Obj(Name("ocrolib.mlp", "MLP"), {"w1": np.zeros(3)}), r"perceptron character classifier \(ocrolib.mlp.MLP\)"),
         (Obj(Name("ocrolib.ngraphs", "NGraphs")), "got a language model"),
+        (
+            Obj(
+                Name("ocrolib.patrec", "LocalCmodel"),
+                {
+                    "splitter": Obj(Name("ocrolib.patrec", "HierarchicalSplitter")),
+                    "cmodels": [Obj(Name("ocrolib.patrec", "LogisticCmodel"))],
+                    "normalizer": Name("ocrolib.patrec", "normalizer_normal"),
+                },
+            ),
+            r"got a character classifier of OCRopus 0.6 \(ocrolib.patrec.LocalCmodel\)",
+        ),
+        (
+            {"Ni": 4, "No": 4, "codec": Obj(Name(LSTM, "Codec"), {"code2char": {0: "", 1: "a"}}), "load_file": "m"},
+            "got a dict of the TensorFlow fork of ocropy: there are no weights in it, but codec and line normalizer",
+        ),
         (part("LSTM"), "got a single layer"),
         (Obj(Name("ocrolib.lineest", "CenterNormalizer")), "got a line normalizer alone"),
         (part("Stacked"), "got a network without codec and recognizer around it"),

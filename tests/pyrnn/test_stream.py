@@ -20,7 +20,7 @@ from pyrnn2hdf5.files.paths import open_regular
 from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
 from pyrnn2hdf5.pyrnn import stream as source
 from pyrnn2hdf5.pyrnn.findings import SourceFacts
-from pyrnn2hdf5.pyrnn.stream import SourceStream, open_source
+from pyrnn2hdf5.pyrnn.stream import checked_stream, open_source
 
 PICKLE = b"\x80\x02]q\x00."
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -35,8 +35,13 @@ def read(
     path: Path, used: int = len(PICKLE), *, limits: Limits = DEFAULT_LIMITS, ignore_checksum: bool = False
 ) -> tuple[bytes, SourceFacts]:
     with open_regular(path) as file:
-        stream = SourceStream(path.name, file, limits.size, ignore_checksum=ignore_checksum)
-        return stream.reader.read(used), stream.finish()
+        stream = checked_stream(path.name, file, limits.size)
+        data = stream.reader.read(used)
+        facts = stream.finish()
+        refusal = stream.refusal(complete=len(data) == used)
+        if refusal and not ignore_checksum:
+            raise refusal
+        return data, facts
 
 
 @pytest.mark.parametrize("compression", PACKERS)
@@ -119,13 +124,23 @@ def test_damaged_gzip_trailer(tmp_path: Path, at: int) -> None:
 def test_missing_gzip_trailer_and_garbage_after_it(tmp_path: Path) -> None:
     path = tmp_path / "m.gz"
     path.write_bytes(gzip.compress(PICKLE)[:-8])
-    with pytest.raises(SourceError, match="gzip data is damaged: ") as caught:
+    with pytest.raises(SourceError, match="gzip data is damaged or cut off: fetch the file again") as caught:
         read(path)
     assert caught.value.remedy == "ignore_checksum"
     assert read(path, ignore_checksum=True)[0] == PICKLE
     path.write_bytes(gzip.compress(PICKLE) + b"\n")
     body, facts = read(path)
-    assert (body, facts.damage) == (PICKLE, "bytes follow the gzip data")
+    assert (body, facts.damage, facts.remarks) == (PICKLE, None, ("bytes follow the gzip data",))
+    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("count", [4, 8, 400])
+@pytest.mark.parametrize("compression", ["gzip", "xz"])
+def test_padding_is_no_damage(tmp_path: Path, compression: str, count: int) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(PACKERS[compression](PICKLE) + bytes(count))
+    body, facts = read(path)
+    assert (body, facts.damage) == (PICKLE, None)
     assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -136,7 +151,7 @@ OTHERS = {
     "a git-lfs pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     "an HTML page": b"\n <!DOCTYPE html><html></html>",
     "an XML document": b"<?xml version='1.0'?>",
-    "begins with b'hello'": b"hello",
+    "text that begins with 'hello'": b"hello",
     "begins with b'\\x00": bytes(40),
 }
 

@@ -59,7 +59,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
     with pytest.raises(LoadLimitError, match=r"memory to load: expected at most 16 MiB, got more$") as caught:
         load_pyrnn(path, limits=Limits(memory=16 * MIB))
     assert caught.value.remedy == "memory"
-    with pytest.raises(CorruptPickleError, match="malformed pickle: pickle data was truncated"):
+    with pytest.raises(CorruptPickleError, match="malformed pickle: pickle data was truncated; it is damaged"):
         load_pyrnn(path)
 
 

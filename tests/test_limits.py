@@ -1,0 +1,56 @@
+"""What may be allowed beyond the ordinary is checked where it is said."""
+
+from __future__ import annotations
+
+import pkgutil
+from encodings import __path__ as encodings
+from typing import Final
+
+import pytest
+
+from pyrnn2hdf5 import Limits
+from pyrnn2hdf5.errors import InvalidInputError
+
+NO_CHARACTERS: Final = """
+base64 bz2 hex idna punycode quopri raw_unicode_escape rot13 undefined unicode_escape utf-7 uu zip zlib
+utf-16 utf-32 cp037 cp500 no-such ../latin_1 aliases latin\0 \udcff é
+"""
+"""No encodings of characters, those to which ASCII is something else, and none at all."""
+
+
+@pytest.mark.parametrize("name", [*NO_CHARACTERS.split(), "", " ", "x" * 10_000])
+def test_no_encoding(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"^expected an encoding that leaves ASCII as it is") as caught:
+        Limits(label_encoding=name)
+    assert len(str(caught.value)) < 800
+
+
+CHARACTERS: Final = "utf-8 UTF8 latin-1 cp1252 iso8859_15 koi8-r shift_jis cp932 euc_jp gbk gb18030 big5 mac_roman"
+
+
+@pytest.mark.parametrize("name", CHARACTERS.split())
+def test_encodings(name: str) -> None:
+    assert Limits(label_encoding=name).label_encoding == name
+
+
+def test_what_python_has_is_an_encoding_or_none() -> None:
+    for module in pkgutil.iter_modules(encodings):
+        try:
+            Limits(label_encoding=module.name)
+        except InvalidInputError:
+            continue
+        assert b"aZ09 ~\\".decode(module.name) == "aZ09 ~\\"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "x", ".", "a.", ".a", "a..b", "a b.c", "a.b c", "a.b\n", "a.*", "1.2", "os.system()", "-a.b", "a.-b", "a\0.b"],
+)
+def test_no_name_of_a_global(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"^expected MODULE\.NAME, got "):
+        Limits(allow_globals=("a.b", name))
+
+
+@pytest.mark.parametrize("name", ["a.b", "__main__.f", "ocropy_master.ocrolib.lstm.LSTM", "ocropus-rtrain.normalize"])
+def test_names_of_globals(name: str) -> None:
+    assert Limits(allow_globals=(name,)).allow_globals == (name,)
