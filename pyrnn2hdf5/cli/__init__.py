@@ -144,11 +144,14 @@ def main() -> None:
     try:
         try:
             app()
-        except Exception:
+        except Exception as error:
             # An extension that is being imported makes an error of its own out of a stop.
-            if _stopped is None:
-                raise
-            raise SystemExit(_stopped) from None
+            if _stopped is not None:
+                raise SystemExit(_stopped) from None
+            # So Python says that there is no memory for its stack.
+            if str(error) == "can't start new thread":
+                raise MemoryError("no memory for a thread") from None
+            raise
     except SystemExit as stop:
         if stop.code == Exit.INTERRUPTED:
             typer.echo("interrupted", err=True)

@@ -41,12 +41,12 @@ def measure(line: Float64, parameters: Mapping[str, float]) -> tuple[Integers, i
     smoothed = _smoothed(line, h * parameters["smoothness"])
     _add_mean(smoothed, 0.001)
     center = _filtered_integers(_first_maxima(smoothed), h * parameters["extra"])
-    paper, rows = line.max(), np.arange(h)[:, None]
+    paper = line.max()
     total = count = 0
     for columns in _blocks(*line.shape):
-        ink = line[:, columns] != paper
-        total += int((np.abs(rows - center[columns]) * ink).sum())
-        count += int(np.count_nonzero(ink))
+        row, column = np.nonzero(line[:, columns] != paper)
+        total += int(np.abs(row - center[columns][column]).sum())
+        count += len(row)
     return center, int(1 + parameters["range"] * (total / count))
 
 
@@ -60,16 +60,18 @@ def dewarp(line: Float64, center: Integers, r: int, Ni: int) -> Float32:
     y, x = (step * np.arange(size) for size in out.shape)
     y, x = y[y <= 2 * r - 1], x[x <= w - 1]
     tops, lefts = y.astype(np.int64), x.astype(np.int64)
-    for columns in _blocks(len(y), len(x)):
-        total = np.zeros((len(y), len(x[columns])))
-        for row, weight in ((tops, 1.0 - (y - tops)), (np.minimum(tops + 1, 2 * r - 1), y - tops)):
-            left = lefts[columns]
-            past = x[columns] - left
-            for column, part in ((left, 1.0 - past), (np.minimum(left + 1, w - 1), past)):
-                at = center[column] + (row[:, None] - r)
-                pixels = np.where((at >= 0) & (at < h), line[at.clip(0, h - 1), column], paper)
-                # OCRopus keeps its dewarped lines in float32.
-                total += pixels.astype(np.float32) * weight[:, None] * part
+    rows = np.arange(2 * r)[:, None] - r
+    below, past_row = np.minimum(tops + 1, 2 * r - 1), (y - tops)[:, None]
+    for columns in _blocks(max(len(y), 2 * r), len(x)):
+        left = lefts[columns]
+        past = x[columns] - left
+        total = np.zeros((len(y), len(left)))
+        for column, part in ((left, 1.0 - past), (np.minimum(left + 1, w - 1), past)):
+            at = center[column] + rows
+            pixels = np.where((at >= 0) & (at < h), line[at.clip(0, h - 1), column], paper)
+            # OCRopus keeps its dewarped lines in float32.
+            pixels = pixels.astype(np.float32).astype(np.float64)
+            total += (pixels[tops] * (1.0 - past_row) + pixels[below] * past_row) * part
         out[: len(y), columns] = total
     return out
 
@@ -127,13 +129,15 @@ def _add_mean(values: Float64, part: float) -> None:
     """Add to each pixel a part of the mean over a window half as high as the image, and as wide, as SciPy lays it."""
     h, w = values.shape
     high, left = int(0.5 * h), w // 2
-    first = np.maximum(np.arange(h) - high // 2, 0)
-    end = np.minimum(np.arange(h) - high // 2 + high, h)
     sums = np.empty((h, w))
-    for columns in _blocks(h, w):
-        # After a row of 0, so that a sum of rows is a difference.
-        down = np.cumsum(np.pad(values[:, columns], ((1, 0), (0, 0))), axis=0)
-        np.subtract(down[end], down[first], out=sums[:, columns])
+    first, end = -(high // 2), high - high // 2
+    window = values[:end].sum(axis=0)
+    for row in range(h):
+        sums[row] = window
+        if row + end < h:
+            window += values[row + end]
+        if row + first >= 0:
+            window -= values[row + first]
     np.cumsum(sums, axis=1, out=sums)
     sums *= part / (high * w)
     # A window of w columns holds those up to its right end, or all but those before its left one.

@@ -205,7 +205,8 @@ def _checked(image: ArrayLike) -> Float64:
         raise InvalidInputError(f"line image: expected at most {MAX_HEIGHT} rows, got {values.shape[0]}: no text line")
     if values.size > MAX_PIXELS:
         raise InvalidInputError(f"line image: expected at most {MAX_PIXELS} pixels, got {values.shape}")
-    if not ((values >= 0) & (values <= MAX_GREY)).all():
+    # Neither holds of NaN.
+    if not (values.min() >= 0 and values.max() <= MAX_GREY):
         raise InvalidInputError(f"line image: expected grey values from 0 to at most {MAX_GREY:g}, got others")
     return values
 
@@ -219,7 +220,7 @@ def _odd(values: Float64) -> list[str]:
         said.append(_vertical(h, w))
     elif not low <= h <= high:
         said.append(f"{h} rows: lines are {low} to {high} pixels high as a rule")
-    if np.median(values) < (values.max() + values.min()) / 2:
+    if np.count_nonzero(values < (values.max() + values.min()) / 2) > values.size / 2:
         said.append("mostly dark: expected dark ink on light paper, the image may be inverted")
     return said
 

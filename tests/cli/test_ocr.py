@@ -457,3 +457,14 @@ def test_a_text_too_long_to_compare_fails_alone(model: Path, book: Path) -> None
     assert done.stdout.splitlines()[4].startswith("3 lines, ")
     assert f"{book}/2/0.bin.png: " in done.stderr
     assert "expected at most 65536 bytes, got 65537" in done.stderr
+
+
+def test_no_memory_for_a_thread_is_one_line(model: Path) -> None:
+    script = (
+        "import sys, threading; from pyrnn2hdf5.cli import main\n"
+        'def start(self): raise RuntimeError("can\'t start new thread")\n'
+        "threading.Thread.start = start; main()"
+    )
+    command = [sys.executable, "-c", script, "ocr", "-m", str(model), str(LINES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: no memory for a thread\n")
