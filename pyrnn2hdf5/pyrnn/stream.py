@@ -31,7 +31,7 @@ from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
     rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
-    rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?![A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z)"
+    rb"|\(*[ic][\w.]+\r?\n\w+\r?\n(?:op\d|(?![A-Za-z][A-Za-z\s]|[\x80-\xff\s]|\Z))"
     rb"|\([dl]?p\d+\r?\n|[\]}]q)",
     re.DOTALL,
 )
