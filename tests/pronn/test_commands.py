@@ -173,7 +173,7 @@ def test_relatives_are_told_by_more_than_a_byte(tmp_path: Path) -> None:
     path = tmp_path / "model"
     for content in (b"\n\x07stackes!", b"\nSome words.", b"\x08\x01\x0a", b"\x40" + bytes(7) + b"{}"):
         path.write_bytes(content)
-        with pytest.raises(SourceError, match="got (data|text) that begins with"):
+        with pytest.raises(SourceError, match=r"got (data|text) that begins with"):
             pyrnn2hdf5.load_pyrnn(path)
 
 
