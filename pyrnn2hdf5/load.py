@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
-from .files.paths import open_regular, sha256_of
+from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
+from .files.paths import open_regular, sha256_of, usable_path
 from .hdf5.layout import Stored, restore, store
 from .hdf5.plain_reader import NotPlainError, parse
 from .hdf5.schema import Group
@@ -66,8 +66,8 @@ def load_hdf5(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) 
         Where the file is not of the layout in FORMAT.md.
     InvalidModelError
         Where its parts do not fit.
-    LoadLimitError
-        Where reading it meets a limit.
+    SizeLimitError, LoadLimitError
+        Where it is larger than it may be, or reading it takes more time or memory.
     """
     return restore(read_stored(path, limits=limits))
 
@@ -102,8 +102,11 @@ def read_source_model(
     if is_pronn(path):
         return read_pronn(path, limits=limits)
     if is_hdf5(path):
+        sha256 = sha256_of(path, limits)
         model = load_stored(path, limits=limits, reader=reader)[1]
-        size, sha256 = Path(path).stat().st_size, sha256_of(path)
+        if sha256_of(path, limits) != sha256:
+            raise SourceError("expected a file that stays as it is, got one that changed while it was read")
+        size = Path(path).stat().st_size
         facts = SourceFacts(Path(path).name, sha256, "none", size, size, trailing_size=0, damage=None)
         return replace(model, source=Source(facts.name, sha256)), facts
     # Imported when a pickle is met: other files need none of it.
@@ -125,6 +128,8 @@ def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMIT
         except Hdf5LayoutError as error:
             raise SourceError(f"expected a pickle, got an HDF5 file: {error}") from error
         raise SourceError("expected a pickle, got an HDF5 file: this model is converted already")
+    if is_onnx(path):
+        raise SourceError("expected a pickle, got an ONNX file: this model is converted already")
     if not is_pronn(path):
         from .pyrnn.stream import open_source
 
@@ -137,8 +142,12 @@ def read_stored(
 ) -> Stored:
     """The stored form of a model in an HDF5 file.
 
-    Raises `OSError`, `SourceError` where it is no regular file, `Hdf5LayoutError` or `LoadLimitError`.
+    Raises `OSError`, `SourceError` where it is no regular file, `Hdf5LayoutError`, `SizeLimitError` or
+    `LoadLimitError`.
     """
+    size = usable_path(path).stat().st_size
+    if size > limits.size:
+        raise SizeLimitError(f"HDF5: expected at most {limits.size} bytes, got {size}", remedy="size")
     try:
         return read_plain(path)
     except NotPlainError:

@@ -1,4 +1,4 @@
-"""Files of either format, and of none."""
+"""HDF5 files, and files that are none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.errors import Hdf5LayoutError, SourceError
+from pyrnn2hdf5.errors import Hdf5LayoutError, SizeLimitError, SourceError
+from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.load import load_hdf5
 from pyrnn2hdf5.model.model import LineNormalizer, Source, TrainingRecord
 
@@ -32,3 +33,11 @@ def test_files_that_are_no_hdf5(tmp_path: Path, sound: Path) -> None:
             load_hdf5(path)
     with pytest.raises(FileNotFoundError):
         load_hdf5(tmp_path / "nothing")
+
+
+def test_a_file_of_any_dialect_is_bounded_by_its_size(sound: Path) -> None:
+    size = sound.stat().st_size
+    assert load_hdf5(sound, limits=Limits(size=size)).Ni == 4
+    with pytest.raises(SizeLimitError, match=f"^HDF5: expected at most {size - 1} bytes, got {size}$") as caught:
+        load_hdf5(sound, limits=Limits(size=size - 1))
+    assert caught.value.remedy == "size"

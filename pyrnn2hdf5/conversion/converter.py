@@ -18,6 +18,7 @@ from ..errors import (
     InvalidInputError,
     InvalidModelError,
     LoadLimitError,
+    SizeLimitError,
     SourceError,
     TargetExistsError,
 )
@@ -206,7 +207,7 @@ def _read_target(path: Path, options: Options) -> tuple[Stored | None, Model | N
             return None, read_onnx(path, limits=options.limits)[0]
         stored = read_stored(path, limits=options.limits)
         return stored, restore(stored)
-    except LoadLimitError as error:
+    except (LoadLimitError, SizeLimitError) as error:
         raise TargetExistsError(f"{path} exists and is not read within the limits: {error}") from error
     except (Hdf5LayoutError, SourceError, InvalidModelError):
         return None, None

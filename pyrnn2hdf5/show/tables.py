@@ -84,8 +84,9 @@ VERDICTS: Final = {"allowed": "allowed", "unknown": f"{REFUSED}unknown", "danger
 def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
-        kind = "an HDF5" if _format(facts) == "HDF5" else "a pronn"
-        yield Group(Heading(facts.path), Text(f"{kind} file holds no pickle, so it names no globals"))
+        kind = _format(facts)
+        article = "a" if kind == "pronn" else "an"
+        yield Group(Heading(facts.path), Text(f"{article} {kind} file holds no pickle, so it names no globals"))
         return
     table = _table(("", False), ("global", False))
     for name in facts.globals:

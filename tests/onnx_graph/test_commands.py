@@ -7,15 +7,18 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 from typer.testing import CliRunner
 
 import pyrnn2hdf5
+from pyrnn2hdf5 import load
 from pyrnn2hdf5.cli import app
-from pyrnn2hdf5.errors import InvalidInputError, VerificationError
+from pyrnn2hdf5.errors import InvalidInputError, SourceError, VerificationError
 from pyrnn2hdf5.files.paths import sha256_of
+from pyrnn2hdf5.load import load_stored
 
 from ..conftest import LINES, MODELS, ROOT
 
@@ -100,16 +103,35 @@ def test_what_onnx_has_not_is_wrong_usage(here: Path) -> None:
 def test_no_source_is_onnx_and_hdf5_no_source_of_hdf5(here: Path) -> None:
     pyrnn2hdf5.convert(PYRNN.name, "x.onnx", to="onnx", verify=False)
     pyrnn2hdf5.convert(PYRNN.name, "x.hdf5", verify=False)
-    for to in ("onnx", "hdf5"):
-        assert (
-            run("convert", "x.onnx", "--to", to, "-o", "y")[2]
-            == "error: x.onnx: expected a pickle, got an ONNX model\n"
-        )
-    assert (
-        run("convert", "x.hdf5", "-o", "y")[2]
-        == "error: x.hdf5: expected a pickle, got an HDF5 file: this model is converted already\n"
-    )
+    for source, kind, to in (("x.onnx", "ONNX", "onnx"), ("x.onnx", "ONNX", "hdf5"), ("x.hdf5", "HDF5", "hdf5")):
+        expected = f"error: {source}: expected a pickle, got an {kind} file: this model is converted already\n"
+        assert run("convert", source, "--to", to, "-o", "y")[2] == expected
     assert not Path("y").exists()
+
+
+def test_a_target_beyond_the_size_limit_is_that(here: Path) -> None:
+    pyrnn2hdf5.convert(MODELS / "digits-plain.pyrnn", "x.onnx", to="onnx", verify=False)
+    Path("x.pronn").write_bytes(PRONN.read_bytes())
+    code, _, said = run("convert", "x.pronn", "--to", "onnx", "--no-verify", "--max-size", "50000")
+    assert (code, "x.onnx exists and is not read within the limits: ONNX: expected at most 50000 bytes" in said) == (
+        1,
+        True,
+    )
+
+
+def test_a_source_in_hdf5_that_changes_while_it_is_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = here / "x.hdf5"
+    pyrnn2hdf5.convert(PYRNN.name, source, verify=False)
+
+    def read_and_replace(*arguments: Any, **options: Any) -> Any:
+        read = load_stored(*arguments, **options)
+        pyrnn2hdf5.convert(MODELS / "digits-nolnorm.pyrnn.gz", source, force=True, verify=False)
+        return read
+
+    monkeypatch.setattr(load, "load_stored", read_and_replace)
+    with pytest.raises(SourceError, match="got one that changed while it was read"):
+        pyrnn2hdf5.convert(source, to="onnx", verify=False)
+    assert not Path("x.onnx").exists()
 
 
 def test_a_weight_beyond_float32(here: Path) -> None:
@@ -195,6 +217,8 @@ def test_show(here: Path) -> None:
     for section in ("network", "codec", "line_normalizer", "normalize", "units"):
         assert ours[section] == theirs[section]
     assert "  ONNX  52.6 KiB" in run("show", ".")[1]
+    names = run("show", "digits.pyrnn.onnx", "--globals")[1]
+    assert names.splitlines()[-1] == "an ONNX file holds no pickle, so it names no globals"
 
 
 def test_ocr_takes_it_as_it_is(here: Path, model_dir: Path) -> None:
