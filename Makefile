@@ -76,6 +76,7 @@ fuzz: install
 	$(BIN)/python -m tests.fuzz.fuzz_hdf5 $(SECONDS)
 	$(BIN)/python -m tests.fuzz.fuzz_protobuf pronn $(SECONDS)
 	$(BIN)/python -m tests.fuzz.fuzz_protobuf onnx $(SECONDS)
+	$(BIN)/python -m tests.fuzz.fuzz_images $(SECONDS)
 
 # The real kraken 0.5.0 under Python 2.7 reads what we write, and writes the same.
 interop: install .py27/installed $(if $(call python_of,3.11),interop-pronn)

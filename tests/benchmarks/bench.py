@@ -40,6 +40,7 @@ HIGHLIGHTS = (
 """Cases that README.md shows."""
 
 FASTER = "{} times as fast"
+OF_THAT = "{} of the time of that"
 OF_TIME, OF_MEMORY, OF_SIZE = "{} of kraken's time", "{} of kraken's memory", "{} of kraken's size"
 
 
@@ -58,13 +59,18 @@ def conversions(folder: Path) -> Iterator[Row]:
 
     a, b, ratio = in_turn(convert(SMALL).seconds, kraken(SMALL).seconds, 9)
     yield Row(
-        "convert and verify fraktur-jze", seconds(a), f"kraken {seconds(b)}, unverified", ratio, OF_TIME, Goal("<=", 1)
+        "convert and verify fraktur-jze",
+        seconds(a),
+        f"kraken {seconds(b)}, unverified",
+        ratio,
+        OF_TIME,
+        Goal("<=", 0.95),
     )
     a, b, ratio = in_turn(kraken(HISTORY).seconds, convert(HISTORY).seconds, 1)
     case = "convert and verify en-default-history"
     yield Row(case, seconds(b), f"kraken {seconds(a)}", ratio, FASTER, Goal(">=", 15))
     a, b, ratio = in_turn(peer("load_object", HISTORY).seconds, convert(HISTORY).seconds, 3)
-    yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, FASTER, Goal(">=", 2.5))
+    yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, FASTER, Goal(">=", 2.2))
     a, b, ratio = in_turn(convert(HISTORY).megabytes, kraken(HISTORY).megabytes, 1)
     goal = Goal("<=", 300, "MB")
     yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
@@ -79,8 +85,8 @@ def conversions(folder: Path) -> Iterator[Row]:
     verify = ours("verify", "-q", SMALL, folder / "ours.hdf5")
     plain.run()
     a, b, ratio = in_turn(verify.seconds, plain.seconds, 5)
-    counts = "{} of the time of that"
-    yield Row("verify fraktur-jze", seconds(a), f"our convert --no-verify {seconds(b)}", ratio, counts, Goal("<=", 2))
+    case = "verify fraktur-jze"
+    yield Row(case, seconds(a), f"our convert --no-verify {seconds(b)}", ratio, OF_THAT, Goal("<=", 2))
 
 
 def variants(source: Path, folder: Path, count: int, *, equal: bool = False) -> list[Path]:
@@ -95,13 +101,11 @@ def variants(source: Path, folder: Path, count: int, *, equal: bool = False) -> 
 
 def archives(folder: Path) -> Iterator[Row]:
     """A tree of 100 models against a loop around kraken's functions in one process, in models a second."""
-    mixes = {
-        "100 copies of the four real models": [
-            (name, 25, True) for name in ("fraktur-jze", "loeb-greek", "en-default-history", "en-default-buffers")
-        ],
-        "100 different models, two small kinds": [(name, 50, False) for name in ("fraktur-jze", "loeb-greek")],
-    }
-    for case, mix in mixes.items():
+    four, two = ("fraktur-jze", "loeb-greek", "en-default-history", "en-default-buffers"), ("fraktur-jze", "loeb-greek")
+    for case, mix, least in (
+        ("100 copies of the four real models", [(name, 25, True) for name in four], 4),
+        ("100 different models, two small kinds", [(name, 50, False) for name in two], 1.5),
+    ):
         tree, out = folder / "tree", folder / "out"
         paths = [variants(REAL / f"{name}.pyrnn.gz", tree / name, count, equal=equal) for name, count, equal in mix]
         command = ours("convert", "-q", "-j", "2", tree, "-o", out)
@@ -113,7 +117,11 @@ def archives(folder: Path) -> Iterator[Row]:
         # One of each kind stands for all of them: kraken takes 23 s for one with a history.
         loop = peer("loop", folder / "kraken.hdf5", *(of_kind[0] for of_kind in paths))
         a, b, ratio = in_turn(run, loop.printed, 1 if "en-default-history" in str(paths) else 3)
-        yield Row(f"{case}, 2 processes, verified", f"{a:.3g}/s", f"kraken {b:.3g}/s", ratio, FASTER, Goal(">=", 4))
+        yield Row(f"{case}, 2 processes, verified", f"{a:.3g}/s", f"kraken {b:.3g}/s", ratio, FASTER, Goal(">=", least))
+        if least < 4:
+            again = ours("convert", "-q", "--force", "-j", "2", tree, "-o", out)
+            a, b, ratio = in_turn(ours("show", "-j", "2", tree).seconds, again.seconds, 3)
+            yield Row("show of the same", seconds(a), f"our convert {seconds(b)}", ratio, OF_THAT, Goal("<=", 1))
         shutil.rmtree(tree)
 
 

@@ -1,4 +1,4 @@
-"""The loop of both fuzz targets: mutate a seed, run the target, keep what raises anything that is not ours.
+"""The loop of fuzz targets that may crash: mutate a seed, run the target, keep what raises anything that is not ours.
 
 Runs in a process of its own with limits on memory and time, so that an input that crashes, hangs or
 swells costs a new one only. That is how the program itself is kept, so such an end is counted, not a

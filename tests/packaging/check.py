@@ -39,7 +39,7 @@ def check_dist() -> None:
     assert said["License-Expression"] == "Apache-2.0"
     assert said["Requires-Python"] == ">=3.10"
     assert said["Summary"] and said["Keywords"] and said["Description-Content-Type"] == "text/markdown"
-    assert sorted(said.get_all("Provides-Extra", [])) == ["kraken", "ocr"]
+    assert sorted(said.get_all("Provides-Extra", [])) == ["kraken", "ocr", "onnx"]
     assert len(said.get_all("Project-URL", [])) >= 3
     assert len(said.get_all("Classifier", [])) >= 10
 
