@@ -81,7 +81,7 @@ class TargetExistsError(Pyrnn2Hdf5Error):
 
 
 class TargetConflictError(Pyrnn2Hdf5Error):
-    """Two sources would be converted to one target."""
+    """Two sources would be converted to one target, or the target is a source itself."""
 
 
 class MissingExtraError(Pyrnn2Hdf5Error):
@@ -93,7 +93,7 @@ class ReaderError(Pyrnn2Hdf5Error):
 
 
 class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
-    """An argument of the library has the wrong shape."""
+    """An argument of the library has the wrong shape or value, or an image is none."""
 
 
 Failure = Pyrnn2Hdf5Error | OSError | MemoryError

@@ -22,7 +22,8 @@ class Limits:
     Attributes
     ----------
     size
-        Most bytes a source may unpack to. The largest real model seen unpacks to 330 MB.
+        Most bytes a source may unpack to, or an HDF5, pronn or ONNX file may have. The largest real model
+        seen unpacks to 330 MB.
     memory
         Most bytes that reading may take above what the reader has at its start. A history of 250,000
         lines takes 160 MB.

@@ -53,10 +53,10 @@ def plan(
 ) -> list[Job]:
     """The jobs of files and folders, in the order of the sources.
 
-    Folders are searched for pyrnn and pronn files, of a name that fits `pattern`, `to` ONNX also for HDF5 files that
-    are no conversion of one of these. With `output` the tree of
-    a folder is mirrored there; one file may get it as its name. `unlisted` and `skipped` are told what a search
-    passes over. Two sources that would get one target, and one whose target is another source, have a conflict.
+    Folders are searched for pyrnn and pronn files, of a name that fits `pattern`; `to` ONNX also for HDF5 files that
+    are no conversion of one of these. With `output` the tree of a folder is mirrored there; one file may get it as
+    its name. `unlisted` and `skipped` are told what a search passes over. Two sources that would get one target, and
+    one whose target is another source, have a conflict.
     """
     jobs: dict[str, Job] = {}
     # One file goes where `convert` alone would write it.

@@ -53,7 +53,7 @@ def _examples(*commands: str) -> str:
 
 
 app.command(
-    short_help="Convert pyrnn models to HDF5, verified.",
+    short_help="Convert pyrnn models to HDF5 or ONNX, verified.",
     epilog=_examples(
         "convert en-default.pyrnn.gz",
         "convert models -o converted --report report.csv",

@@ -1,4 +1,4 @@
-"""`pyrnn2hdf5 ocr`: read line images with a model of either format."""
+"""`pyrnn2hdf5 ocr`: read line images with a model of any format."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def ocr(
     model: Annotated[
         str,
         typer.Option(
-            "-m", "--model", metavar="MODEL", autocompletion=_complete, help="pyrnn, pronn or HDF5, or its name."
+            "-m", "--model", metavar="MODEL", autocompletion=_complete, help="A model file, or the name of one."
         ),
     ],
     output: Annotated[
@@ -111,7 +111,7 @@ def ocr(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object an image.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no texts, only warnings and errors.")] = False,
 ) -> None:
-    """Recognize line images with a model of either format.
+    """Recognize line images with a model of any format.
 
     Prints a line an image: its path, a tab, its text; the text alone for a single image. A pyrnn
     model is converted on first use, verified, and kept in the model directory that kraken uses.

@@ -44,7 +44,7 @@ def show(
     paths: Annotated[
         list[Path],
         # One that may not be read is no wrong usage: it fails alone.
-        typer.Argument(metavar="MODEL...", parser=as_path, help="pyrnn, pronn or HDF5 files, and folders of them."),
+        typer.Argument(metavar="MODEL...", parser=as_path, help="Model files, and folders of them."),
     ],
     codec: Annotated[bool, typer.Option("--codec", help="List code, label, code points and names instead.")] = False,
     list_globals: Annotated[
@@ -64,7 +64,7 @@ def show(
     allow_global: AllowGlobals = None,
     label_encoding: LabelEncoding = None,
 ) -> None:
-    """Show what is in a model, pyrnn, pronn or HDF5, without running anything in it.
+    """Show what is in a model, pyrnn, pronn, HDF5 or our ONNX, without running anything in it.
 
     Of a folder, a line a model. A model that cannot be converted is shown as far as it can be read.
     """

@@ -76,8 +76,8 @@ def verify(
 ) -> None:
     """Prove that two files are the same model.
 
-    Either file may be pyrnn, pronn or HDF5. Of folders, every source is compared with the HDF5 file
-    that records its SHA-256 or bears its name, in the second folder or beside it.
+    Either file may be pyrnn, pronn, HDF5 or our ONNX. Of folders, every source is compared with the results
+    that record its SHA-256, or with one that bears its name, in the second folder or beside it.
     """
     from ..batch.discovery import IMAGE_NAME, Pair, pairs
     from ..sandbox.bounded import Reader

@@ -96,5 +96,5 @@ class Outcome:
 
     @property
     def bad(self) -> bool:
-        """Whether this source has no verified result."""
+        """Whether this source has no result."""
         return self.error is not None

@@ -77,7 +77,7 @@ def default_target(source: str | os.PathLike[str], to: str = "hdf5") -> Path:
     Parameters
     ----------
     source
-        A pyrnn file; it need not exist.
+        What is converted; it need not exist.
     to
         The format: `hdf5` or `onnx`.
 

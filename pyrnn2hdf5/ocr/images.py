@@ -1,4 +1,4 @@
-"""Image files become grey values. The only module that imports Pillow, which the extra `[ocr]` brings."""
+"""Image files become grey values. Pillow does it, which the extra `[ocr]` brings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Line images x model become texts; texts and truths become error rates."""
+"""Line images x model become texts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def recognize(
     Parameters
     ----------
     model
-        A model with a codec, of either format.
+        A model with a codec.
     images
         Line images: paths, or arrays of grey values (h, w) in pixels, dark on light, of any numeric type and
         scale.

@@ -39,7 +39,6 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
 
     Raises `SourceError` where the file is no pickle, or the stream is damaged in the pickle.
     """
-
     names, allowed = Names(tell), dict.fromkeys(limits.allow_globals, False)
     stream = checked_stream(name, file, limits.size)
     found: dict[str, Any] = {"protocol": protocol_of(stream.head)}

@@ -34,7 +34,7 @@ class Remains:
     """Parts of an object that is no convertible model; None or empty where they could not be read.
 
     `structure` is the tree of its parts, an indented line a part; `labels` are (code, label); the others
-    are as in `extraction.RawModel`.
+    are as in `RawModel`.
     """
 
     structure: tuple[str, ...] = ()

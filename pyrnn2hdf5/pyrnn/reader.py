@@ -23,9 +23,10 @@ from .findings import Examination, Global, RawModel, Remains, SourceFacts, globa
 READ: Final = "pyrnn2hdf5.pyrnn.extraction:read"
 EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"
 MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure"
+"""What is run in the process that reads; nothing of it is imported here."""
+
 MEASURE_SECONDS: Final = 5.0
 """Longest time to count and hash a file that has taken its whole time already."""
-"""What is run in the process that reads; nothing of it is imported here."""
 
 MAX_POINTS: Final = 1000
 """Most points of a thinned training history."""

@@ -1,4 +1,4 @@
-"""A table as wide as there is room for it."""
+"""What pages and tables have in common: styles, bars, the heading, and a table as wide as there is room for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Proof that a result is the model of a source: what is stored, what it is called, what it does.
 
-Three layers, from the sharpest to the one a user cares about:
+Layers, from the sharpest to the one a user cares about:
 
 - stored: every data set equals the source's, cast to the coarser of both types, bit for bit;
 - labels: codec, line normalizer and training record are equal where both sides have them;
