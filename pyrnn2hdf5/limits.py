@@ -105,6 +105,9 @@ MAX_LABEL_TEXT: Final = 2**18
 MAX_LOG: Final = 2**22
 """Most lines of a training history that are kept; the longest real one has 250,000."""
 
+MAX_PARAMETERS: Final = 32
+"""Most parameters of a line normalizer, and most numbers in one; a real one has four."""
+
 MAX_BYTES: Final = 64 * 2**20
 """Most bytes the data sets of one HDF5 file may unpack to: `MAX_WEIGHTS` in float64, and a codec."""
 

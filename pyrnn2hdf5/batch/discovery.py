@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from ..errors import SizeLimitError
+from ..errors import SourceError
 from ..files.paths import SOURCE_NAME, default_target, sha256_of
+from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_hdf5, is_onnx, is_pronn, recorded_source
 from ..pyrnn.stream import is_pyrnn
 
@@ -81,17 +82,22 @@ def source_files(
             skipped(NO_MODEL)
     if not (hdf5 and stored):
         return found
-    known = {_sha256(path) for path in found}
-    made_from = {path: made.sha256 if (made := recorded_source(path)) else None for path in stored}
-    return sorted([*found, *(path for path in stored if made_from[path] not in known)])
+    known = {sha256_if_readable(path) for path in found}
+    return sorted([*found, *(path for path in stored if _recorded_sha256(path) not in known)])
 
 
-def _sha256(path: Path) -> str:
+def sha256_if_readable(path: Path, limits: Limits = DEFAULT_LIMITS) -> str:
     """The SHA-256 of a file; nothing where it cannot be read, which is told when it is looked at."""
     try:
-        return sha256_of(path)
-    except (OSError, SizeLimitError):
+        return sha256_of(path, limits)
+    except (OSError, SourceError):
         return ""
+
+
+def _recorded_sha256(path: Path) -> str | None:
+    """The SHA-256 of the source that a result records, where it records one."""
+    source = recorded_source(path)
+    return source.sha256 if source else None
 
 
 def result_files(folder: Path, unlisted: Unlisted = tell_by_raising) -> list[Path]:
@@ -182,7 +188,7 @@ def pairs(
     none, as kraken writes them, belongs to the source after which it is named.
     """
     found = result_files(results, unlisted)
-    recorded = {path: made.sha256 if (made := recorded_source(path)) else None for path in found}
+    recorded = {path: _recorded_sha256(path) for path in found}
     by_sha256: dict[str, Path] = {}
     for path, sha256 in recorded.items():
         if sha256:
@@ -191,7 +197,7 @@ def pairs(
     sources_of: dict[str, Path] = {}
     for source in source_files(sources, unlisted, skipped):
         named = default_target(results / source.relative_to(sources))
-        sha256 = _sha256(source)
+        sha256 = sha256_if_readable(source)
         if recorded.get(named) == sha256:
             result: Path | None = named
         else:

@@ -8,20 +8,21 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
-from ..errors import FAILURES, SizeLimitError, SourceError, TargetConflictError
-from ..files.paths import default_target, open_regular, place, sha256_of, shared_targets, target_of
+from ..errors import FAILURES, SourceError, TargetConflictError
+from ..files.paths import canonical_path, default_target, open_regular, shared_targets, target_of
 from ..limits import Limits
 from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour
 from ..verification.comparison import DataSetCheck, LabelsCheck, Verification
-from .discovery import Skipped, Unlisted, source_files, tell_by_raising, tell_nobody
+from .discovery import Skipped, Unlisted, sha256_if_readable, source_files, tell_by_raising, tell_nobody
 
 PROGRAM: Final = "pyrnn2hdf5.batch.worker"
 MAX_CONVERSIONS: Final = 200
@@ -70,7 +71,7 @@ def plan(
             found = [(path, default_target(path.relative_to(source), to)) for path in files]
         for path, relative in found:
             mirrored = path.with_name(relative.name) if output is None else Path(output) / relative
-            jobs.setdefault(place(path), Job(path, target_of(path, output, to) if alone else mirrored))
+            jobs.setdefault(canonical_path(path), Job(path, target_of(path, output, to) if alone else mirrored))
     ordered = sorted(jobs.values(), key=lambda job: str(job.source))
     conflicts = _conflicts(ordered)
     return [replace(job, conflict=conflicts.get(job.source)) for job in ordered]
@@ -167,21 +168,16 @@ def _first_of_equals(jobs: Sequence[Job], workers: int, limits: Limits) -> dict[
         alike.setdefault(_size_and_end(job.source), []).append(job.source)
     candidates = [path for end, paths in alike.items() if end and len(paths) > 1 for path in paths]
 
-    def sha256(path: Path) -> str | None:
-        try:
-            return sha256_of(path, limits)
-        except (OSError, SizeLimitError):
-            return None
-
     # Threads will do: hashing lets go of the interpreter.
     with ThreadPoolExecutor(workers) as pool:
-        hashed = dict(zip(candidates, pool.map(sha256, candidates), strict=True))
+        found = pool.map(partial(sha256_if_readable, limits=limits), candidates)
+        hashed = dict(zip(candidates, found, strict=True))
     first: dict[str, Path] = {}
     equals = {}
     for job in jobs:
-        found = hashed.get(job.source)
-        if found and first.setdefault(found, job.source) != job.source:
-            equals[job.source] = first[found]
+        sha256 = hashed.get(job.source)
+        if sha256 and first.setdefault(sha256, job.source) != job.source:
+            equals[job.source] = first[sha256]
     return equals
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from .. import load
 from ..errors import Pyrnn2Hdf5Error
 from ..files import atomic
-from ..load import is_hdf5, is_pronn, read_source
+from ..load import LOOK, is_hdf5, is_pronn, read_source, recorded_source
 from ..model.model import Source
 from ..pyrnn.stream import is_pyrnn
 
@@ -62,9 +61,9 @@ def marked_name(named: Path, sha256: str) -> Path:
     return named.with_name(f"{named.stem}-{sha256[:12]}{named.suffix}")
 
 
-def recorded_source(path: Path) -> Source | None:
+def usable_source(path: Path) -> Source | None:
     """Which source a file records; None where that cannot be told, or cannot be used."""
-    return _usable(load.recorded_source(path))
+    return _usable(recorded_source(path))
 
 
 def _usable(source: Source | None) -> Source | None:
@@ -119,7 +118,7 @@ def _entry(path: Path) -> Entry | None:
             old = time.time() - found.st_mtime > LEFTOVER_AGE
             return Entry(path, "leftover", *facts, stale="leftover of an interrupted write" if old else None)
         if path.suffix == ".hdf5" or is_hdf5(path):
-            source = _usable(read_source(path, limits=load.LOOK))
+            source = _usable(read_source(path, limits=LOOK))
             return Entry(path, "converted" if source else "other", *facts, source)
         if is_pronn(path):
             return Entry(path, "pronn", *facts)

@@ -24,7 +24,7 @@ from ..load import is_hdf5, is_onnx, load_file, load_hdf5
 from ..model.model import Model
 from ..text import describe_error
 from .converter import convert
-from .model_directory import list_models, marked_name, model_directory, newness, recorded_source
+from .model_directory import list_models, marked_name, model_directory, newness, usable_source
 from .model_names import find_by_beginning, find_exactly, model_folders, not_found
 
 
@@ -134,7 +134,7 @@ def find_model(
 
 def _source_there(path: Path, name: Path, folders: Sequence[Path]) -> Path | None:
     """What a file of the model directory was made from, where that is there and meant too: it may have changed."""
-    source = recorded_source(path)
+    source = usable_source(path)
     if source is None or not source.name.startswith(f"{name.name}.") or Path(source.name).name != source.name:
         return None
     with contextlib.suppress(OSError):
@@ -151,7 +151,7 @@ def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
         said = (f"{more + 1} models of this name are stored, {newest.path.name} is the newest",) if more else ()
         return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
     path = folder / default_target(name)
-    if not is_hdf5(path) or recorded_source(path):
+    if not is_hdf5(path) or usable_source(path):
         return None
     return Found(load_hdf5(path, limits=limits), path, warnings=(f"{path.name} does not record what it was made from",))
 
@@ -201,14 +201,14 @@ def _convert(path: Path, sha256: str, folder: Path, limits: Limits) -> Found:
 
 def _take_name(marked: Path, named: Path) -> None:
     """Give a conversion the name that kraken looks for, if that is free or taken by one of ours."""
-    there = recorded_source(named)
+    there = usable_source(named)
     if there is None:
         try:
             # A link, unlike a rename, fails where the name is taken: what is not ours stays.
             os.link(marked, named)
         except (FileExistsError, FileNotFoundError):
             # Another process came first, with this model or another one of its name.
-            there = recorded_source(named)
+            there = usable_source(named)
             if there is None:
                 return
         except OSError:

@@ -117,7 +117,7 @@ def text_target(image: Path, suffix: str) -> Path:
     return image.with_name(STAGE.sub("", image.stem) + suffix)
 
 
-def place(path: Path) -> str:
+def canonical_path(path: Path) -> str:
     """Where a file lies, however its folders are spelled and linked; the file itself may be a link."""
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 

@@ -24,21 +24,13 @@ class Group:
 
 GROUP: Final = "pyrnn2hdf5"
 
-
 FORMAT_VERSION: Final = 1
-
 
 MAX_ROWS: Final = 1000
 """Most rows of the training history."""
 
-
 MAX_COMMAND: Final = 2**16
 """Longest training command in bytes."""
-
-
-MAX_PARAMETERS: Final = 32
-"""Most parameters of a line normalizer, and most numbers in one."""
-
 
 MAX_STRING: Final = 4096
 """Longest string attribute in bytes; a file name has at most 255."""
@@ -54,7 +46,6 @@ class Expected(NamedTuple):
 
 ROOT: Final = {entry.name: Expected("f", 2, MAX_BYTES) for entry in LAYOUT}
 
-
 EXTRA: Final = {
     "labels": Expected("S", 1, MAX_CLASSES),
     "labels_bytes": Expected("i", 1, MAX_CLASSES),
@@ -65,15 +56,12 @@ EXTRA: Final = {
     "character_errors": Expected("i", 2, MAX_ROWS),
 }
 
-
 ATTRIBUTES: Final = (
     *("format_version", "source_name", "source_sha256", "normalize", "line_normalizer"),
     *("last_trial", "lines", "lines_per_point"),
 )
 
-
 PARAMETER: Final = "line_normalizer."
-
 
 KERAS: Final = frozenset(
     ("keras_version", "model_config", "layer_names", "model_weights", "_layer_checkpoint_dependencies")

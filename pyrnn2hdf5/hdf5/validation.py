@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Hdf5LayoutError
-from ..limits import MAX_BYTES, MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT
+from ..limits import MAX_BYTES, MAX_CLASSES, MAX_LABEL, MAX_LABEL_TEXT, MAX_PARAMETERS
 from ..model.compatibility import kraken_labels
 from ..model.model import LineNormalizer, Parameter, Source, TrainingRecord
 from .layout import KIND, KIND_EXT, LAYOUT, Stored
@@ -22,7 +22,6 @@ from .schema import (
     GROUP,
     KERAS,
     MAX_COMMAND,
-    MAX_PARAMETERS,
     MAX_STRING,
     PARAMETER,
     ROOT,

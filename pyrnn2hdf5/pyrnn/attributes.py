@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeGuard
 
 from ..errors import InvalidModelError, UnsupportedModelError
-from ..limits import MAX_LOG
+from ..limits import MAX_LOG, MAX_PARAMETERS
 from ..model.shapes import EXACT_INTEGER
 from ..sandbox.messages import RawArray
 from .numpy_stubs import ArrayStub
@@ -25,7 +25,6 @@ CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
 """What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
 
 PARAMETER_NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
-MAX_PARAMETERS: Final = 32
 MAX_TEXT: Final = 1000
 
 MAX_COMMANDS: Final = 1000

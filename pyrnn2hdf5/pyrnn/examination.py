@@ -17,12 +17,9 @@ from .audit import Names, audit, spell
 from .extraction import extract
 from .findings import Examination, Remains
 from .numpy_stubs import ArrayStub
-from .stream import SourceStream, checked_stream
+from .stream import DECIMAL_PUT, SourceStream, checked_stream
 from .stubs import ObjectStub
 from .unpickler import unpickle
-
-DECIMAL_PUT: Final = re.compile(rb"p\d+\n")
-"""How protocol 0 fills the memo; protocol 1 does so in binary."""
 
 MAX_PARTS: Final = 64
 MAX_DEPTH: Final = 8

@@ -42,8 +42,8 @@ MAYBE: Final = re.compile(rb"\((?![a-zA-Z]{2})|[\]}]|c\S{500}|c\S+\r?\n\S+\r?\nc
 MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
 """Beginnings of other pickles that could be those of a text; the second of a text in which no dot ends a pickle."""
 
-DECIMAL_PUT: Final = re.compile(rb"p\d+\r\n")
-"""How protocol 0 alone fills the memo, with line ends that a transfer has changed."""
+DECIMAL_PUT: Final = re.compile(rb"p\d+\r?\n")
+"""How protocol 0 fills the memo, also with line ends that a transfer has changed; protocol 1 does so in binary."""
 
 HEAD: Final = 512
 

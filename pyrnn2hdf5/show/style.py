@@ -49,16 +49,9 @@ class Heading:
 
 
 HEADING: Final = "bold"
-
-
 LABEL: Final = "dim"
-
-
 BAD: Final = "red"
-
-
 GRAPH: Final = "cyan"
-
 
 BARS: Final = " ▁▂▃▄▅▆▇█"
 

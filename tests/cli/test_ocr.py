@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -24,7 +22,7 @@ from pyrnn2hdf5.model.model import Codec
 from pyrnn2hdf5.ocr.evaluation import evaluate
 
 from ..conftest import LINES, MODELS, SHARED, grey_image
-from .commands import run
+from .commands import on_terminal, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 NOLNORM = MODELS / "digits-nolnorm.pyrnn.gz"
@@ -409,39 +407,21 @@ def test_nothing_names_no_image_and_no_model(model: Path) -> None:
         assert "got nothing" in done.stderr
 
 
-def on_terminal(*words: object, stdout: int | None) -> tuple[int, str]:
-    """Run with stderr on a terminal, and stdout there too where it is None; returns exit code and what came there."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pyrnn2hdf5", *map(str, words)]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
-    process = subprocess.Popen(command, stdout=theirs if stdout is None else stdout, stderr=theirs, env=environment)
-    os.close(theirs)
-    said = b""
-    # Linux says so where other systems say that nothing comes any more.
-    with contextlib.suppress(OSError):
-        while data := os.read(ours, 2**16):
-            said += data
-    os.close(ours)
-    return process.wait(), said.decode("utf-8")
-
-
 def test_progress_on_a_terminal_and_results_where_they_belong(model: Path, tmp_path: Path) -> None:
     images = sorted(LINES.glob("*.png"))
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"x")
     expected = "".join(f"{image}\t{text}\n" for image, text in zip(images, TEXTS, strict=True))
-    with (tmp_path / "out").open("wb") as file:
-        code, said = on_terminal("ocr", "-j", "2", "-m", model, broken, LINES, stdout=file.fileno())
-    assert code == 1
-    assert (tmp_path / "out").read_text("utf-8") == expected
+    code, said, results = on_terminal(200, "ocr", "-j", "2", "-m", model, broken, LINES, piped="stdout")
+    assert (code, results) == (1, expected)
     assert f"error: {broken}: expected an image" in said
     assert "7/7" in said
-    assert re.search(r"6 lines read, 1 failed, \d+\.\d s\r\n$", said)
-    code, said = on_terminal("ocr", "-m", model, LINES, stdout=None)
+    assert re.search(r"6 lines read, 1 failed, \d+\.\d s\n$", said)
+    code, said, _ = on_terminal(200, "ocr", "-m", model, LINES)
     assert code == 0
     assert "6/6" in said
     assert all(f"{image}\t{text}" in said or text in said for image, text in zip(images, TEXTS, strict=True))
-    assert "\x1b" not in on_terminal("ocr", "-q", "-m", model, LINES, stdout=None)[1]
+    assert "\x1b" not in on_terminal(200, "ocr", "-q", "-m", model, LINES)[1]
 
 
 def test_processes_change_nothing(model: Path, book: Path) -> None:

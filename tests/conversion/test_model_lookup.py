@@ -283,7 +283,7 @@ def test_another_process_may_convert_at_any_instant(
         return stepped
 
     with monkeypatch.context() as patched:
-        patched.setattr(model_lookup, "recorded_source", step(model_directory.recorded_source))
+        patched.setattr(model_lookup, "usable_source", step(model_directory.usable_source))
         for name in ("link", "replace", "rename", "unlink"):
             patched.setattr(os, name, step(getattr(os, name)))
         found = find_model(ours)

@@ -112,7 +112,7 @@ def test_the_limits_of_the_reader_are_those_documented() -> None:
         "rows of `commands`, `error` and `character_errors`": schema.MAX_ROWS,
         "bytes of a command, padding included": schema.MAX_COMMAND,
         "bytes of a string attribute": schema.MAX_STRING,
-        "parameters of a line normalizer, and numbers in one": schema.MAX_PARAMETERS,
+        "parameters of a line normalizer, and numbers in one": limits.MAX_PARAMETERS,
         "bytes of the file": load.MAX_FILE,
         "groups and data sets": plain_reader.MAX_OBJECTS,
         "messages of an object header": plain_reader.MAX_MESSAGES,
