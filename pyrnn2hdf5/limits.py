@@ -62,7 +62,7 @@ class Limits:
 def check_global(name: str) -> None:
     """Raise `InvalidInputError` for anything but `MODULE.NAME`."""
     if not GLOBAL.fullmatch(name):
-        raise InvalidInputError(f"expected MODULE.NAME, got {name[:100]!r}")
+        raise InvalidInputError(f"allow_globals: expected MODULE.NAME, got {name[:100]!r}")
 
 
 def check_encoding(name: str) -> None:
@@ -72,7 +72,9 @@ def check_encoding(name: str) -> None:
     except (LookupError, ValueError):
         known = False
     if not known:
-        raise InvalidInputError(f"expected an encoding that leaves ASCII as it is, such as utf-8, got {name[:100]!r}")
+        raise InvalidInputError(
+            f"label_encoding: expected an encoding that leaves ASCII as it is, such as utf-8, got {name[:100]!r}"
+        )
 
 
 DEFAULT_LIMITS: Final = Limits()

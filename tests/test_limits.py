@@ -20,7 +20,9 @@ utf-16 utf-32 cp037 cp500 no-such ../latin_1 aliases latin\0 \udcff é
 
 @pytest.mark.parametrize("name", [*NO_CHARACTERS.split(), "", " ", "x" * 10_000])
 def test_no_encoding(name: str) -> None:
-    with pytest.raises(InvalidInputError, match=r"^expected an encoding that leaves ASCII as it is") as caught:
+    with pytest.raises(
+        InvalidInputError, match=r"^label_encoding: expected an encoding that leaves ASCII as it is"
+    ) as caught:
         Limits(label_encoding=name)
     assert len(str(caught.value)) < 800
 
@@ -47,7 +49,7 @@ def test_what_python_has_is_an_encoding_or_none() -> None:
     ["", "x", ".", "a.", ".a", "a..b", "a b.c", "a.b c", "a.b\n", "a.*", "1.2", "os.system()", "-a.b", "a.-b", "a\0.b"],
 )
 def test_no_name_of_a_global(name: str) -> None:
-    with pytest.raises(InvalidInputError, match=r"^expected MODULE\.NAME, got "):
+    with pytest.raises(InvalidInputError, match=r"^allow_globals: expected MODULE\.NAME, got "):
         Limits(allow_globals=("a.b", name))
 
 

@@ -158,7 +158,8 @@ def _wrong_usage() -> Iterator[None]:
     try:
         yield
     except InvalidInputError as error:
-        raise typer.BadParameter(visible(error)) from error
+        # In place of the argument typer names the option.
+        raise typer.BadParameter(visible(str(error).partition(": ")[2])) from error
 
 
 def limits_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..conversion.outcome import Format
 from ..errors import MissingExtraError, ReaderError, TargetExistsError
 from ..files.paths import means_folder
 from ..records import outcome_record
@@ -45,13 +45,6 @@ from .text_output import conversion_details, conversion_line, outcome_line, summ
 if TYPE_CHECKING:
     from ..batch.runner import Job
     from ..conversion.outcome import Options, Outcome
-
-
-class Format(str, enum.Enum):
-    """What a model can be converted to."""
-
-    HDF5 = "hdf5"
-    ONNX = "onnx"
 
 
 TIMEOUT = 300.0

@@ -32,7 +32,7 @@ from ..model.model import Model
 from ..onnx_graph.execution import require
 from ..onnx_graph.model_file import read_onnx
 from ..sandbox.bounded import Reader
-from .outcome import FORMATS, Conversion, Options, Outcome
+from .outcome import Conversion, Format, Options, Outcome
 
 
 def convert(
@@ -94,8 +94,9 @@ def convert(
     On any error no target is written and an existing one is untouched.
     """
     kept = usable_path(keep_failed) if keep_failed is not None else None
-    if to not in FORMATS:
-        raise InvalidInputError(f"to: expected {' or '.join(FORMATS)}, got {to!r:.40}")
+    formats = [known.value for known in Format]
+    if to not in formats:
+        raise InvalidInputError(f"to: expected {' or '.join(formats)}, got {to!r:.40}")
     if to != "hdf5" and (float64 or compress):
         raise InvalidInputError(f"to: expected hdf5 with {'float64' if float64 else 'compress'}, got {to}")
     options = Options(force, verify, float64, compress, limits, ignore_checksum, kept, to)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..errors import Failure, TargetConflictError, TargetExistsError, VerificationError
 from ..limits import DEFAULT_LIMITS, Limits
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from ..verification.comparison import Verification
 
 
-FORMATS: Final = ("hdf5", "onnx")
-"""What a model can be converted to; also the suffixes of the results."""
+class Format(str, enum.Enum):
+    """What a model can be converted to; also the suffixes of the results."""
+
+    HDF5 = "hdf5"
+    ONNX = "onnx"
 
 
 @dataclass(frozen=True)
