@@ -1,4 +1,4 @@
-"""The network: weights, the reference forward pass, and decoding, as OCRopus computes them.
+"""The network: weights and the reference forward pass, as OCRopus computes them.
 
 Shapes: `Ni` inputs (line height in pixels), `Ns` hidden units, `No` classes, `Na = 1 + Ni + Ns`.
 Column order of the gate matrices: column 0 bias, columns 1..Ni the input, the rest the previous
@@ -17,7 +17,7 @@ output. Equations of one LSTM, with s_t = [1, x_t, h_(t-1)] and h, c zero before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,9 +33,6 @@ STEPS: Final = 16
 
 CELLS: Final = 2**20
 """Most class probabilities of a block."""
-
-THRESHOLD: Final = 0.7
-"""P(blank) below which ocropy sees a character; kraken uses 0.5."""
 
 PAD: Final = 16
 """Steps of silence at both ends of a line, as ocropy pads."""
@@ -260,35 +257,3 @@ def probability_blocks(network: Network, hidden: Floats) -> Iterator[Floats]:
     """As `class_probabilities`, in blocks of steps: those of all steps at once may take gigabytes."""
     size = max(CELLS // network.softmax.No, 1)
     return (class_probabilities(network, hidden[start : start + size]) for start in range(0, len(hidden), size))
-
-
-def decode_classes(outputs: NDArray[Any], threshold: float = THRESHOLD) -> list[tuple[int, int]]:
-    """Runs of steps with P(blank) below `threshold`, each as (step, class) of its largest probability.
-
-    `outputs` are class probabilities (T, No). The blank, class 0, takes part as any other class. Of
-    equal probabilities the last counts, as in `scipy.ndimage.maximum_position`, which ocropy uses.
-    """
-    return [(step, code) for step, code, _ in decode_blocks([outputs], threshold)]
-
-
-def decode_blocks(blocks: Iterable[NDArray[Any]], threshold: float = THRESHOLD) -> Iterator[tuple[int, int, float]]:
-    """As `decode_classes`, of probabilities that come in blocks of steps: (step, class, probability)."""
-    start, best = 0, None
-    for outputs in blocks:
-        if outputs.ndim != 2 or outputs.shape[1] == 0:
-            raise InvalidInputError(f"outputs: expected shape (T, No), got {outputs.shape}")
-        inside = np.concatenate(([False], outputs[:, 0] < threshold, [False]))
-        edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).tolist()
-        # What the block before left open goes on from the first step, or has ended there.
-        for first, end in edges if edges and edges[0][0] == 0 else [(0, 0), *edges]:
-            if first < end:
-                run = outputs[first:end].ravel()
-                step, code = divmod(run.size - 1 - int(run[::-1].argmax()), outputs.shape[1])
-                found = (start + first + step, code, float(outputs[first + step, code]))
-                best = found if best is None or found[2] >= best[2] else best
-            if best and end < len(outputs):
-                yield best
-                best = None
-        start += len(outputs)
-    if best:
-        yield best

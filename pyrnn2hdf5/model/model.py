@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidModelError
 from ..text import shorten
-from .lstm import LSTM, THRESHOLD, Float64, Network, Softmax, decode_classes, forward_batch
+from .decoding import THRESHOLD, decode_classes
+from .lstm import LSTM, Float64, Network, Softmax, forward_batch
 from .shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes, full_name, place
 
 UNKNOWN: Final = "~"

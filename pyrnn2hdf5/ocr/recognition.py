@@ -15,17 +15,8 @@ import numpy as np
 
 from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError, ReaderError
 from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
-from ..model.lstm import (
-    PAD,
-    THRESHOLD,
-    Floats,
-    Gates,
-    Network,
-    decode_blocks,
-    gates_of,
-    hidden_units,
-    probability_blocks,
-)
+from ..model.decoding import THRESHOLD, decode_blocks
+from ..model.lstm import PAD, Floats, Gates, Network, gates_of, hidden_units, probability_blocks
 from ..model.model import Codec, Model, arrays_of
 from ..sandbox.bounded import Reader
 from ..text import shorten

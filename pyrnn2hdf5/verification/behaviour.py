@@ -13,7 +13,8 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from ..limits import MAX_CELLS
-from ..model.lstm import PAD, Float64, Floats, Network, decode_blocks, hidden_batch, probability_blocks
+from ..model.decoding import decode_blocks
+from ..model.lstm import PAD, Float64, Floats, Network, hidden_batch, probability_blocks
 from ..model.model import Model, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 

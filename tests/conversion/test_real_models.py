@@ -17,7 +17,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.model import lstm
+from pyrnn2hdf5.model import decoding, lstm
 from pyrnn2hdf5.model.model import arrays_of
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
@@ -71,7 +71,7 @@ def test_lines_are_read_as_ocropy_reads_them(name: str) -> None:
     with np.load(REAL / "lines" / f"{name}.ocropy.npz") as oracle:
         outputs = model.forward(prepared(oracle["line"]))
         assert np.abs(outputs - oracle["outputs"]).max() < 1e-9
-        assert [code for _, code in lstm.decode_classes(outputs)] == oracle["codes"].tolist()
+        assert [code for _, code in decoding.decode_classes(outputs)] == oracle["codes"].tolist()
     assert model.decode(outputs) == (REAL / "lines" / f"{name}.ocropy.txt").read_text("utf-8").rstrip("\n")
 
 
