@@ -17,19 +17,9 @@ from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
 from .common import (
-    AllowGlobals,
     Exit,
-    Jobs,
-    LabelEncoding,
-    MaxMemory,
-    MaxSeconds,
-    MaxSize,
-    as_path,
-    as_target,
     explain,
     fail,
-    finite,
-    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -38,6 +28,18 @@ from .common import (
     tell_unlisted,
     unwritable_is_told,
     usable_cores,
+)
+from .options import (
+    AllowGlobals,
+    Jobs,
+    LabelEncoding,
+    MaxMemory,
+    MaxSeconds,
+    MaxSize,
+    as_path,
+    as_target,
+    finite,
+    limits_of,
 )
 from .progress import progress, say
 from .text_output import conversion_details, conversion_line, outcome_line, summary_lines

@@ -11,7 +11,8 @@ import typer
 
 from ..records import model_record
 from ..text import format_size, visible
-from .common import Exit, ModelDir, explain, fail, print_json, tell
+from .common import Exit, explain, fail, print_json, tell
+from .options import ModelDir
 from .text_output import format_count
 
 if TYPE_CHECKING:

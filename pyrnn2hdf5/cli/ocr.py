@@ -16,23 +16,8 @@ import typer
 from ..errors import FAILURES, Pyrnn2Hdf5Error, TargetConflictError, missing_extra
 from ..records import evaluation_record, failure_record, recognition_record
 from ..text import visible
-from .common import (
-    AllowGlobals,
-    Exit,
-    LabelEncoding,
-    MaxMemory,
-    MaxSeconds,
-    MaxSize,
-    ModelDir,
-    as_path,
-    explain,
-    fail,
-    finite,
-    limits_of,
-    print_json,
-    tell,
-    tell_unlisted,
-)
+from .common import Exit, explain, fail, first_overwritten, print_json, tell, tell_unlisted
+from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, ModelDir, as_path, finite, limits_of
 from .progress import progress
 from .text_output import evaluation_lines, format_count, text_line
 
@@ -208,11 +193,9 @@ def _targets(images: list[ImageFile], output: Path | None, suffix: str) -> list[
 
 
 def _keep(targets: Iterable[Path | None], inputs: Iterable[Path | None], what: str) -> None:
-    """Fails where a text file to write is one of the inputs, by whatever path."""
-    needed = {os.path.realpath(path) for path in inputs if path}
-    for target in targets:
-        if target and os.path.realpath(target) in needed:
-            fail(f"{visible(target)}: expected a text file to write, got {what}")
+    """Fails where a text file to write is one of the inputs."""
+    if target := first_overwritten(targets, inputs):
+        fail(f"{visible(target)}: expected a text file to write, got {what}")
 
 
 def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Found:

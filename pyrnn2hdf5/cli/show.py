@@ -13,17 +13,9 @@ import typer
 from ..records import facts_record, failure_record
 from ..text import visible
 from .common import (
-    AllowGlobals,
     Exit,
-    Jobs,
-    LabelEncoding,
-    MaxMemory,
-    MaxSeconds,
-    MaxSize,
-    as_path,
     console_on,
     explain,
-    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -32,6 +24,7 @@ from .common import (
     unwritable_is_told,
     usable_cores,
 )
+from .options import AllowGlobals, Jobs, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, limits_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

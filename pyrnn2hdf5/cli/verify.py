@@ -15,17 +15,9 @@ from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error
 from ..records import failure_record, verdict_record
 from ..text import visible
 from .common import (
-    AllowGlobals,
     Exit,
-    LabelEncoding,
-    MaxMemory,
-    MaxSeconds,
-    MaxSize,
-    as_path,
     explain,
     fail,
-    finite,
-    limits_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
@@ -33,6 +25,7 @@ from .common import (
     tell_unlisted,
     unwritable_is_told,
 )
+from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, finite, limits_of
 from .text_output import verdict_lines, verdict_reason
 
 if TYPE_CHECKING:
