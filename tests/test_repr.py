@@ -12,7 +12,8 @@ from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
 from pyrnn2hdf5.ocr.recognition import Character, Recognition
-from pyrnn2hdf5.verification.comparison import LabelsCheck, Verification, compare, verify
+from pyrnn2hdf5.verification.checks import LabelsCheck
+from pyrnn2hdf5.verification.comparison import Verification, compare, verify
 
 from .conftest import MODELS
 from .hdf5_files import random_model

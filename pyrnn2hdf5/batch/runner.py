@@ -21,7 +21,8 @@ from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour
-from ..verification.comparison import DataSetCheck, LabelsCheck, Verification
+from ..verification.checks import DataSetCheck, LabelsCheck
+from ..verification.comparison import Verification
 from .discovery import Skipped, Unlisted, sha256_if_readable, source_files, tell_by_raising, tell_nobody
 
 PROGRAM: Final = "pyrnn2hdf5.batch.worker"

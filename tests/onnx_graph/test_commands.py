@@ -235,6 +235,9 @@ def test_a_missing_extra_is_one_line_with_the_cure(source: Path, here: Path, mon
     code, said, told = run("convert", source, "--to", "onnx", "-o", "out")
     assert (code, said, told) == (1, "", f"error: verified ONNX files need onnxruntime: {cure}\n")
     assert not Path("out").exists()
+    pyrnn2hdf5.convert(PYRNN, "x.onnx", to="onnx", verify=False)
+    # The result is to blame, which nothing else asks to be run.
+    assert run("verify", PYRNN, "x.onnx")[2] == f"error: x.onnx: verified ONNX files need onnxruntime: {cure}\n"
 
 
 def test_evidence_is_kept(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ from pyrnn2hdf5.hdf5.layout import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source
 from pyrnn2hdf5.verification.behaviour import LINES
-from pyrnn2hdf5.verification.comparison import Verification, compare, compare_labels, verify
+from pyrnn2hdf5.verification.checks import compare_labels
+from pyrnn2hdf5.verification.comparison import Verification, compare, verify
 
 from ..conftest import MODELS
 
