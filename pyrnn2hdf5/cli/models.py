@@ -119,6 +119,7 @@ UNSOURCED: Final = {
     "other": "(not by pyrnn2hdf5)",
     "pyrnn": "(a pyrnn)",
     "pronn": "(a pronn)",
+    "onnx": "(an ONNX)",
     "unreadable": "(unreadable)",
     "leftover": "(unfinished)",
 }

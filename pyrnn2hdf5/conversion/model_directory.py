@@ -12,7 +12,7 @@ from typing import Final
 
 from ..errors import Pyrnn2Hdf5Error
 from ..files import atomic
-from ..load import LOOK, is_hdf5, is_pronn, read_source, recorded_source
+from ..load import LOOK, is_hdf5, is_onnx, is_pronn, read_source, recorded_source
 from ..model.model import Source
 from ..pyrnn.stream import is_pyrnn
 
@@ -30,8 +30,8 @@ class Entry:
     """One file of a model directory.
 
     `kind` is `converted` (by this project), `other` (HDF5 from elsewhere, such as kraken's own),
-    `pyrnn`, `pronn`, `unreadable` or `leftover`; `size` is in bytes, `modified` in seconds since the epoch.
-    `stale` says why the file may go.
+    `pyrnn`, `pronn`, `onnx` (of ours), `unreadable` or `leftover`; `size` is in bytes, `modified` in seconds since the
+    epoch. `stale` says why the file may go.
     """
 
     path: Path
@@ -122,6 +122,9 @@ def _entry(path: Path) -> Entry | None:
             return Entry(path, "converted" if source else "other", *facts, source)
         if is_pronn(path):
             return Entry(path, "pronn", *facts)
+        if is_onnx(path):
+            # The user's own, whatever it was made from.
+            return Entry(path, "onnx", *facts)
         return Entry(path, "pyrnn", *facts) if is_pyrnn(path) else None
     except Pyrnn2Hdf5Error:
         # Never stale: whatever its name is, nothing in it says that it is ours.

@@ -36,6 +36,7 @@ def test_what_is_listed(model_dir: Path, tmp_path: Path) -> None:
     find_model(SOURCE)
     as_kraken_writes(pyrnn2hdf5.load_pyrnn(SOURCE), model_dir / "theirs.hdf5")
     shutil.copy(SOURCE, model_dir / "a.pyrnn.gz")
+    pyrnn2hdf5.convert(SOURCE, model_dir / "mine.onnx", to="onnx", verify=False)
     (model_dir / "broken.hdf5").write_bytes(b"x")
     (model_dir / "broken-0123456789ab.hdf5").write_bytes(b"x")
     (model_dir / ".pyrnn2hdf5-new.part").write_bytes(b"x")
@@ -52,6 +53,7 @@ def test_what_is_listed(model_dir: Path, tmp_path: Path) -> None:
         "broken-0123456789ab.hdf5": ("unreadable", None),
         "broken.hdf5": ("unreadable", None),
         STORED: ("converted", None),
+        "mine.onnx": ("onnx", None),
         "theirs.hdf5": ("other", None),
     }
     # A newer conversion makes that of the store stale, but none that a user put there.

@@ -221,6 +221,13 @@ def test_show(here: Path) -> None:
     assert names.splitlines()[-1] == "an ONNX file holds no pickle, so it names no globals"
 
 
+def test_the_model_directory_lists_it(here: Path, model_dir: Path) -> None:
+    model_dir.mkdir()
+    pyrnn2hdf5.convert(PYRNN.name, model_dir / "digits.onnx", to="onnx", verify=False)
+    assert run("models") == (0, "digits.onnx  (an ONNX)  52.6 KiB  today\n", "")
+    assert run("ocr", "-m", "digits.onnx", LINES / "line-0.png")[0] == 0
+
+
 def test_ocr_takes_it_as_it_is(here: Path, model_dir: Path) -> None:
     pyrnn2hdf5.convert(PYRNN.name, to="onnx", verify=False)
     truth = (LINES / "line-0.ocropy.txt").read_text("utf-8").strip()
