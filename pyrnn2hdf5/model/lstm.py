@@ -37,6 +37,7 @@ CELLS: Final = 2**20
 PAD: Final = 16
 """Steps of silence at both ends of a line, as ocropy pads."""
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Floats = NDArray[Any]
 """float64, or float32 where speed counts more than the last digits."""

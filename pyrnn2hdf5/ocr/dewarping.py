@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.lstm import Float64
+from ..model.lstm import Float32, Float64
 
 BLOCK: Final = 2**18
 """Pixels looked at together, so that no copy is as large as the image."""
@@ -28,7 +28,6 @@ BLOCK: Final = 2**18
 TRUNCATE: Final = 4.0
 """A Gaussian ends after this many sigma, as in SciPy."""
 
-Float32 = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 

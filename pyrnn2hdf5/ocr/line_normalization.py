@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError, LoadLimitError
 from ..limits import LINE_LIMITS, MAX_HEIGHT, MAX_PIXELS, MAX_STEPS, Limits
-from ..model.lstm import PAD, Float64
+from ..model.lstm import PAD, Float32, Float64
 from ..model.model import LineNormalizer
 from ..sandbox.bounded import Reader, bounded
 from ..sandbox.messages import types_of
-from .dewarping import Float32, dewarp, measure
+from .dewarping import dewarp, measure
 from .images import decode_image
 
 USUAL_HEIGHT: Final = (12, 300)

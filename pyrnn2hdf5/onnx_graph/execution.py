@@ -13,7 +13,8 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
 from ..errors import VerificationError, missing_extra
-from .graph import INPUT, LENGTHS, Float32
+from ..model.lstm import Float32
+from .graph import INPUT, LENGTHS
 
 SEED: Final = 2013
 

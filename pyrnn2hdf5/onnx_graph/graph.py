@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hdf5.layout import cast
-from ..model.lstm import LOGIT_CLIP, Float64, Network
+from ..model.lstm import LOGIT_CLIP, Float32, Float64, Network
 from ..model.model import arrays_of, network_of
 from ..model.shapes import DIRECTIONS, Shape, full_name
 from ..protobuf import write_field
-
-Float32 = NDArray[np.float32]
 
 FLOAT: Final = 1
 INT32: Final = 6
@@ -31,8 +29,8 @@ STRING: Final = 3
 INTS: Final = 7
 """Types of attributes (`AttributeProto.AttributeType`)."""
 
-GATES: Final = ("WGI", "WGO", "WGF", "WCI")
-PEEPHOLES: Final = ("WIP", "WOP", "WFP")
+GATE_ORDER: Final = ("WGI", "WGO", "WGF", "WCI")
+PEEPHOLE_ORDER: Final = ("WIP", "WOP", "WFP")
 """The order of the operator LSTM: input, output, forget, cell."""
 
 INPUT: Final = "x"
@@ -60,12 +58,12 @@ def to_weights(network: Network) -> dict[str, Float32]:
     arrays = {name: cast(full_name(name), values, np.float32) for name, values in arrays_of(network).items()}
     weights: dict[str, Float32] = {}
     for direction in DIRECTIONS:
-        gates = np.concatenate([arrays[f"{direction}.{gate}"] for gate in GATES])
+        gates = np.concatenate([arrays[f"{direction}.{gate}"] for gate in GATE_ORDER])
         weights[f"{direction}.W"] = gates[None, :, 1 : 1 + Ni]
         weights[f"{direction}.R"] = gates[None, :, 1 + Ni :]
         # A bias for the input, and one for the output before, of which OCRopus has none.
         weights[f"{direction}.B"] = np.concatenate((gates[:, 0], np.zeros(4 * Ns, np.float32)))[None]
-        weights[f"{direction}.P"] = np.concatenate([arrays[f"{direction}.{name}"] for name in PEEPHOLES])[None]
+        weights[f"{direction}.P"] = np.concatenate([arrays[f"{direction}.{name}"] for name in PEEPHOLE_ORDER])[None]
     weights["softmax.W"], weights["softmax.w"] = arrays["W2"][:, 1:].T, arrays["W2"][:, 0]
     return weights
 
@@ -79,7 +77,7 @@ def to_network(weights: Mapping[str, Float32], Ni: int, Ns: int, No: int) -> Net
     for direction in DIRECTIONS:
         bias = wide[f"{direction}.B"].reshape(2, 4 * Ns, 1)[0]
         gates = np.concatenate((bias, wide[f"{direction}.W"][0], wide[f"{direction}.R"][0]), axis=1)
-        for names, values in ((GATES, gates), (PEEPHOLES, wide[f"{direction}.P"][0])):
+        for names, values in ((GATE_ORDER, gates), (PEEPHOLE_ORDER, wide[f"{direction}.P"][0])):
             parts = zip(names, np.split(values, len(names)), strict=True)
             arrays.update({f"{direction}.{name}": part for name, part in parts})
     arrays["W2"] = np.concatenate((wide["softmax.w"][:, None], wide["softmax.W"].T), axis=1)
