@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -19,6 +19,7 @@ from ..model.decoding import THRESHOLD, decode_blocks
 from ..model.lstm import PAD, Floats, Gates, Network, gates_of, hidden_units, probability_blocks
 from ..model.model import Codec, Model, arrays_of
 from ..sandbox.bounded import Reader
+from ..sandbox.threads import in_order
 from ..text import shorten
 from .line_normalization import Image, PreparedLine, read_line
 
@@ -28,7 +29,6 @@ LINES: Final = 16
 LARGE: Final = 1e30
 """Sums of weights beyond this may leave the range of float32, which ends at 3e38."""
 
-Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
@@ -156,7 +156,7 @@ def recognize_each(
         batches: Iterator[list[PreparedLine | Failure]]
         if jobs:
             wanted = itertools.takewhile(lambda _: not stopped.is_set(), images)
-            prepared = _in_threads(prepare, wanted, stack.enter_context(ThreadPoolExecutor(jobs)), 2 * jobs)
+            prepared = in_order(prepare, wanted, stack.enter_context(ThreadPoolExecutor(jobs)), 2 * jobs)
             batches = _one_ahead(_batches(prepared, model), stack.enter_context(ThreadPoolExecutor(1)))
         else:
             batches = _batches(map(prepare, images), model)
@@ -187,19 +187,6 @@ def as_float32(network: Network) -> tuple[Network, Gates]:
     dtype = np.float32 if largest < LARGE else np.float64
     W2: Any = network.softmax.W2.astype(dtype)
     return replace(network, softmax=replace(network.softmax, W2=W2)), gates_of([network], dtype)
-
-
-def _in_threads(
-    work: Callable[[Given], Made], items: Iterable[Given], threads: ThreadPoolExecutor, ahead: int
-) -> Iterator[Made]:
-    """What becomes of each item, in their order, up to `ahead` of them at work or waiting to be taken."""
-    waiting: deque[Future[Made]] = deque()
-    for item in items:
-        waiting.append(threads.submit(work, item))
-        if len(waiting) == ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _one_ahead(items: Iterator[Made], thread: ThreadPoolExecutor) -> Iterator[Made]:
