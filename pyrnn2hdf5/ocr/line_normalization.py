@@ -182,18 +182,6 @@ def _prepared(
     return PreparedLine(_steps(dewarped, pad), pad, scale, w, said)
 
 
-def normalize_line(image: ArrayLike, normalizer: LineNormalizer | None, Ni: int) -> Float32:
-    """Dewarp and scale a line image (h, w), dark on light, to (Ni, W) float32.
-
-    The measures of OCRopus' CenterNormalizer, with the parameters of `normalizer` where it is one.
-    Raises `InvalidInputError` for an empty or blank image.
-    """
-    values = _checked(image)
-    if values.max() == values.min():
-        raise InvalidInputError("line image: expected ink on paper, got a blank image")
-    return _dewarped(values, _parameters(normalizer), Ni, MAX_STEPS)[0]
-
-
 def _checked(image: ArrayLike) -> Float64:
     try:
         values = np.asarray(image, dtype=np.float64)
@@ -273,13 +261,8 @@ def _dewarped(line: Float64, parameters: Mapping[str, float], Ni: int, most: int
     return dewarp(line, center, r, Ni), scale
 
 
-def prepare_line(line: ArrayLike, pad: int = PAD) -> Float64:
-    """A dewarped line (Ni, W), dark on light, as input of the network: (W + 2 * pad, Ni), ink is 1."""
-    return _steps(np.asarray(line), pad).astype(np.float64)
-
-
 def _steps(values: NDArray[Any], pad: int) -> NDArray[Any]:
-    """As `prepare_line`, in the type of a line of floats."""
+    """A dewarped line (Ni, W), dark on light, as input of the network: (W + 2 * pad, Ni), ink is 1."""
     # Nothing but black has no scale of its own.
     values = values * 1.0 / (values.max() or 1.0)
     np.subtract(values.max(), values, out=values)

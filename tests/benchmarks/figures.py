@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 
 from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
 from pyrnn2hdf5.model.lstm import class_probabilities, hidden_units  # noqa: E402
-from pyrnn2hdf5.ocr.line_normalization import prepare_line  # noqa: E402
+from pyrnn2hdf5.ocr.line_normalization import read_line  # noqa: E402
 from pyrnn2hdf5.ocr.recognition import as_float32  # noqa: E402
 from pyrnn2hdf5.onnx_graph.execution import open_session, run  # noqa: E402
 from pyrnn2hdf5.onnx_graph.model_file import to_bytes  # noqa: E402
@@ -37,8 +37,9 @@ def best(work: Callable[[], object], rounds: int) -> float:
 
 def steps(how: str, path: str, paths: list[str]) -> float:
     model = load_file(path)
-    arrays = [np.load(line) for line in paths]
-    lines = [prepare_line(array if isinstance(array, np.ndarray) else array["line"]) for array in arrays]
+    loaded = [np.load(line) for line in paths]
+    arrays = [array if isinstance(array, np.ndarray) else array["line"] for array in loaded]
+    lines = [read_line(array, None, model.Ni, normalize=False).xs for array in arrays]
     batches = [lines] if how.endswith("batch") else [[line] for line in lines]
     network, gates = as_float32(model.network)
     session = open_session(to_bytes(model)) if how.startswith("onnx") else None
