@@ -92,7 +92,7 @@ def test_what_is_written_wrong_gets_no_name(flaw: str, tmp_path: Path, monkeypat
     if flaw == "graph":
         monkeypatch.setattr(graph, "FLOAT", 11)
     elif flaw == "weights":
-        monkeypatch.setattr(graph, "GATES", ("WGI", "WGF", "WGO", "WCI"))
+        monkeypatch.setattr(graph, "GATE_ORDER", ("WGI", "WGF", "WGO", "WCI"))
         monkeypatch.setattr(model_file, "to_network", lambda weights, *sizes: DIGITS.network)
     else:
         monkeypatch.setattr(model_file, "from_metadata", lambda entries: {"codec": Codec(("",) * DIGITS.No)})
