@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.errors import Hdf5LayoutError, SizeLimitError, SourceError
+from pyrnn2hdf5 import load
+from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, SizeLimitError, SourceError
+from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.load import LOOK, load_hdf5
 from pyrnn2hdf5.model.model import LineNormalizer, Source, TrainingRecord
 
+from .conftest import MODELS
 from .hdf5_files import random_model, written
 
 
@@ -41,3 +44,20 @@ def test_a_file_of_any_dialect_is_bounded_by_its_size(sound: Path) -> None:
     with pytest.raises(SizeLimitError, match=f"^HDF5: expected at most {size - 1} bytes, got {size}$") as caught:
         load_hdf5(sound, limits=Limits(size=size - 1))
     assert caught.value.remedy == "size"
+
+
+def test_looking_for_a_record_takes_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Limits] = []
+
+    def hang(read: str, path: Path, limits: Limits, *_: object, **options: object) -> None:
+        asked.append(limits)
+        raise LoadLimitError("time to load")
+
+    def other_dialect(data: bytes) -> None:
+        raise NotPlainError
+
+    monkeypatch.setattr(load, "bounded", hang)
+    monkeypatch.setattr(load, "parse", other_dialect)
+    assert load.recorded_source(MODELS / "digits.pyrnn.gz") is None
+    assert asked == [LOOK]
+    assert LOOK.seconds <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pyrnn2hdf5.errors import VerificationError
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
 from pyrnn2hdf5.verification.behaviour import LINES
 from pyrnn2hdf5.verification.checks import compare_labels
 from pyrnn2hdf5.verification.comparison import Verification, compare, verify
@@ -167,3 +168,17 @@ def test_a_parameter_that_is_nan_equals_itself() -> None:
     odd = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", float("nan")),)))
     assert compare_labels(odd, replace(odd)).problems == ()
     assert compare_labels(odd, DIGITS).problems
+
+
+def test_texts_of_a_training_record_are_compared_as_texts() -> None:
+    """As an array each would be as wide as the longest."""
+    commands = ("x" * 65_536, *(["train"] * 200))
+    record = TrainingRecord(1, commands, 0, 1, np.zeros(0), np.zeros((0, 2), np.int64))
+    one, other = (replace(DIGITS, training=replace(record, commands=(*commands, end))) for end in ("a", "b"))
+    tracemalloc.start()
+    try:
+        assert compare_labels(one, one).problems == ()
+        assert compare_labels(one, other).problems == ("training record: commands differs",)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
