@@ -185,7 +185,8 @@ def pairs(
     """Pairs of two folders (or of one, given twice), and the results that belong to no source.
 
     A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
-    none, as kraken writes them, belongs to the source after which it is named.
+    none, as kraken writes them, belongs to the source after which it is named. Sources are pyrnn and pronn files, and
+    HDF5 files from which ONNX was made.
     """
     found = result_files(results, unlisted)
     recorded = {path: _recorded_sha256(path) for path in found}
@@ -205,7 +206,13 @@ def pairs(
             result = by_sha256.get(sha256) or (named if named in recorded else None)
         paired.append(Pair(source, result))
         sources_of.setdefault(sha256, source)
-    used = {pair.result for pair in paired}
+    # ONNX may have been made from HDF5, which is a source then.
+    wanted = {recorded[path] for path in found if is_onnx(path)} - sources_of.keys()
+    if wanted - {None}:
+        for stored in filter(_is_hdf5, result_files(sources, lambda _: None)):
+            if (sha256 := sha256_if_readable(stored)) in wanted:
+                sources_of.setdefault(sha256, stored)
+    used = {*(pair.result for pair in paired), *sources_of.values()}
     unpaired = []
     for path in found:
         if path in used:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pyrnn2hdf5.batch.discovery import NO_MODEL, source_files
+import pyrnn2hdf5
+from pyrnn2hdf5.batch.discovery import NO_MODEL, Pair, pairs, source_files
 from pyrnn2hdf5.batch.runner import plan
 
 from ..conftest import MODELS
@@ -88,3 +89,15 @@ def test_models_are_found_by_content(tmp_path: Path) -> None:
     assert [str(path.relative_to(tmp_path)) for path in source_files(tmp_path)] == [
         *("a.pyrnn", "p0", "x.txt", "y", "in/link")
     ]
+
+
+def test_an_hdf5_file_is_the_source_of_the_onnx_made_from_it(tmp_path: Path) -> None:
+    stored, other, made = (tmp_path / name for name in ("m.hdf5", "other.hdf5", "sub/m.onnx"))
+    pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", stored)
+    pyrnn2hdf5.convert(MODELS / "digits-nolnorm.pyrnn.gz", other)
+    made.parent.mkdir()
+    pyrnn2hdf5.convert(stored, made, to="onnx", verify=False)
+    assert pairs(tmp_path, tmp_path) == ([Pair(stored, made)], [other])
+    assert pairs(tmp_path, made.parent) == ([Pair(stored, made)], [])
+    stored.unlink()
+    assert pairs(tmp_path, made.parent) == ([], [made])
