@@ -184,7 +184,7 @@ def _convert_many(
     if not quiet:
         tell_skipped(skipped)
     if not jobs:
-        fail(f"{visible(sources[0])}: expected pyrnn models, found none")
+        fail(f"{visible(sources[0])}: expected models, found none")
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)

@@ -98,7 +98,7 @@ def verify(
     if not quiet:
         tell_skipped(skipped)
     if not found:
-        fail(f"{visible(folders[0])}: expected pyrnn models, found none")
+        fail(f"{visible(folders[0])}: expected models, found none")
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
     with Reader() as reader:

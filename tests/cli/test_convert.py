@@ -91,7 +91,7 @@ def test_failures_are_one_line_and_exit_1(tmp_path: Path, what: str) -> None:
 
 def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     assert run("convert", tmp_path / "no").stderr == f"error: {tmp_path / 'no'}: No such file or directory\n"
-    assert run("convert", tmp_path).stderr == f"error: {tmp_path}: expected pyrnn models, found none\n"
+    assert run("convert", tmp_path).stderr == f"error: {tmp_path}: expected models, found none\n"
     target = tmp_path / "file" / "x"
     target.parent.write_bytes(b"")
     assert run("convert", SOURCE, "-o", target).stderr == f"error: {SOURCE}: Not a directory: {target.parent}\n"

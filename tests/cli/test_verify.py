@@ -186,7 +186,7 @@ def test_files_that_kraken_wrote_are_paired_by_name(archive: Path) -> None:
 
 def test_an_empty_folder_is_a_failure(tmp_path: Path) -> None:
     done = run("verify", tmp_path)
-    assert (done.exit_code, done.stderr) == (1, f"error: {tmp_path}: expected pyrnn models, found none\n")
+    assert (done.exit_code, done.stderr) == (1, f"error: {tmp_path}: expected models, found none\n")
 
 
 def test_junit_has_a_case_a_model(archive: Path, tmp_path: Path) -> None:
