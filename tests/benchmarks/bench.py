@@ -150,7 +150,7 @@ def inside(folder: Path) -> Iterator[Row]:
         case = case.replace("forward pass", "onnxruntime")
         onnx = our_library(f"onnx-{how}", SMALL, *some)
         for name, other, goal in (
-            ("our pass", our_library(how, SMALL, *some), 2),
+            ("our pass", our_library(how, SMALL, *some), 1),
             ("ocropy", peer("steps", SMALL, *some), 10),
         ):
             a, b, ratio = in_turn(onnx.printed, other.printed, 5)
