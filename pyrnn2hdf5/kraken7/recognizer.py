@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from ..errors import InvalidModelError
 from ..model.lstm import Float64
-from ..model.model import Codec, LineNormalizer, Model, arrays_of, network_of
+from ..model.model import Codec, LineNormalizer, Model, arrays_of, codec_of, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes
 from ..ocr.images import grey_values
 from ..ocr.line_normalization import normalizer_warning
@@ -91,11 +91,10 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
     @classmethod
     def from_model(cls, model: Model) -> PyrnnModel:
         """A model of ours for kraken. Raises `InvalidModelError` for one without codec."""
-        if model.codec is None:
-            raise InvalidModelError("codec: expected labels to decode with, got none")
+        codec = codec_of(model)
         normalizer = model.line_normalizer
         named = (normalizer.kind, dict(normalizer.parameters)) if normalizer else None
-        made = cls(model.Ni, model.Ns, model.No, model.codec.labels, named)
+        made = cls(model.Ni, model.Ns, model.No, codec.labels, named)
         made.load_state_dict({_buffer(name): torch.tensor(values) for name, values in arrays_of(model.network).items()})
         return made
 

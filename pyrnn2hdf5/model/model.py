@@ -135,14 +135,20 @@ class Model:
 
         Raises `InvalidModelError` where the model has no codec.
         """
-        if self.codec is None:
-            raise InvalidModelError("codec: expected labels to decode with, got none")
+        codec = codec_of(self)
         found = decode_classes(np.asarray(outputs), threshold)
-        return "".join(self.codec.decode(code) for _, code in found)
+        return "".join(codec.decode(code) for _, code in found)
 
     def predict_string(self, xs: ArrayLike, threshold: float = THRESHOLD) -> str:
         """The text of one prepared line, (T, Ni) float in 0..1."""
         return self.decode(self.forward(xs), threshold)
+
+
+def codec_of(model: Model) -> Codec:
+    """The codec to decode with. Raises `InvalidModelError` where the model has none."""
+    if model.codec is None:
+        raise InvalidModelError("codec: expected labels to decode with, got none")
+    return model.codec
 
 
 def _check_weights(network: Network) -> None:

@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from ..errors import FAILURES, Failure, InvalidModelError, MissingExtraError, ReaderError
+from ..errors import FAILURES, Failure, MissingExtraError, ReaderError
 from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
 from ..model.decoding import THRESHOLD, decode_blocks
 from ..model.lstm import PAD, Floats, Gates, Network, gates_of, hidden_units, probability_blocks
-from ..model.model import Codec, Model, arrays_of
+from ..model.model import Codec, Model, arrays_of, codec_of
 from ..sandbox.bounded import Reader
 from ..sandbox.threads import in_order
 from ..text import shorten
@@ -124,9 +124,7 @@ def recognize_each(
     Some lines are read and run together; results come in the order of the images. With `jobs`, as many processes
     read images while the network runs; without, one does, and the network waits for it.
     """
-    codec = model.codec
-    if codec is None:
-        raise InvalidModelError("codec: expected labels to decode with, got none")
+    codec = codec_of(model)
     network, gates = as_float32(model.network)
     most = most_steps(model)
 
