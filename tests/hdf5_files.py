@@ -12,7 +12,7 @@ import numpy as np
 
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.model.model import Codec, Model, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
 
 
 def random_model(Ni: int, Ns: int, labels: tuple[str | None, ...] | None, seed: int = 0, **parts: Any) -> Model:
@@ -25,6 +25,13 @@ def random_model(Ni: int, Ns: int, labels: tuple[str | None, ...] | None, seed: 
         for name in ("WIP", "WFP", "WOP"):
             arrays[f"{direction}.{name}"] = random.normal(size=Ns)
     return Model(Ni, No, network_of(arrays, Ni, Ns, No), None if labels is None else Codec(labels), **parts)
+
+
+def whole_model() -> Model:
+    """A small model with all that may come with a network."""
+    normalizer = LineNormalizer("CenterNormalizer", (("range", 4),))
+    training = TrainingRecord(5, ("x",), 2, 1, np.zeros(2), np.zeros((2, 2), np.int64))
+    return random_model(4, 3, ("", "a"), line_normalizer=normalizer, training=training, source=Source("m", "0" * 64))
 
 
 def written(model: Model, folder: Path, **options: bool) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pyrnn2hdf5 import load
@@ -12,18 +11,14 @@ from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, SizeLimitError, S
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
 from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.load import LOOK, load_hdf5
-from pyrnn2hdf5.model.model import LineNormalizer, Source, TrainingRecord
 
 from .conftest import MODELS
-from .hdf5_files import random_model, written
+from .hdf5_files import whole_model, written
 
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    normalizer = LineNormalizer("CenterNormalizer", (("range", 4),))
-    training = TrainingRecord(5, ("x",), 2, 1, np.zeros(2), np.zeros((2, 2), np.int64))
-    model = random_model(4, 3, ("", "a"), line_normalizer=normalizer, training=training, source=Source("m", "0" * 64))
-    return written(model, tmp_path)
+    return written(whole_model(), tmp_path)
 
 
 def test_files_that_are_no_hdf5(tmp_path: Path, sound: Path) -> None:

@@ -22,6 +22,12 @@ def run(*arguments: object, answer: str | None = None, env: dict[str, str] | Non
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer, env=env)
 
 
+def outputs(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command; what it does not catch is raised."""
+    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    return done.exit_code, done.stdout, done.stderr
+
+
 def into_fifo(fifo: Path, command: Callable[[Path], Result]) -> bytes:
     """What a good command writes into a FIFO, which stays one."""
     os.mkfifo(fifo)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import Hdf5LayoutError
 from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Source, TrainingRecord
+from pyrnn2hdf5.model.model import Codec
 
-from ..hdf5_files import ODD_FILES, random_model, written
+from ..hdf5_files import ODD_FILES, random_model, whole_model, written
 
 
 def test_kraken_files_have_labels_by_code_point(tmp_path: Path) -> None:
@@ -52,10 +51,7 @@ def test_labels_beside_another_codec_are_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    normalizer = LineNormalizer("CenterNormalizer", (("range", 4),))
-    training = TrainingRecord(5, ("x",), 2, 1, np.zeros(2), np.zeros((2, 2), np.int64))
-    model = random_model(4, 3, ("", "a"), line_normalizer=normalizer, training=training, source=Source("m", "0" * 64))
-    return written(model, tmp_path)
+    return written(whole_model(), tmp_path)
 
 
 @pytest.mark.parametrize("what", ODD_FILES)
