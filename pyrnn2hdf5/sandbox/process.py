@@ -108,7 +108,8 @@ class Process:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         self._frames: queue.SimpleQueue[bytearray | None] = queue.SimpleQueue()
         self._left = MAX_ANSWERS
-        threading.Thread(target=self._receive_all, args=(self._process.stdout,), daemon=True).start()
+        self._receiver = threading.Thread(target=self._receive_all, args=(self._process.stdout,), daemon=True)
+        self._receiver.start()
 
     def send(self, request: Mapping[str, Any], file: IO[bytes] | None = None) -> None:
         """Send a request, with an open file if it is about one. That the process is gone is told by `receive`."""
@@ -150,6 +151,8 @@ class Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
+        # It closes its end of the pipe by itself; something that outlives the process may hold the other.
+        self._receiver.join(GRACE)
         for stream in (self._socket, self._process.stdin):
             if stream:
                 with contextlib.suppress(OSError):
