@@ -10,6 +10,7 @@ from typing import IO, Final, TypeVar
 
 from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from .files.paths import open_regular, sha256_of, usable_path
+from .files.sources import SourceFacts, facts_of_unpacked
 from .hdf5.layout import Stored, restore, store
 from .hdf5.plain_reader import NotPlainError, parse
 from .hdf5.schema import Group
@@ -20,7 +21,6 @@ from .onnx_graph.model_file import MAGIC as ONNX_MAGIC
 from .onnx_graph.model_file import read_onnx
 from .pronn.reader import MAGIC as PRONN_MAGIC
 from .pronn.reader import read_pronn
-from .pyrnn.findings import SourceFacts
 from .sandbox.bounded import Reader, bounded, only
 from .sandbox.messages import types_of
 
@@ -107,7 +107,7 @@ def read_source_model(
         if sha256_of(path, limits) != sha256:
             raise SourceError("expected a file that stays as it is, got one that changed while it was read")
         size = Path(path).stat().st_size
-        facts = SourceFacts(Path(path).name, sha256, "none", size, size, trailing_size=0, damage=None)
+        facts = facts_of_unpacked(path, sha256, size)
         return replace(model, source=Source(facts.name, sha256)), facts
     # Imported when a pickle is met: other files need none of it.
     from .pyrnn.reader import read_pyrnn

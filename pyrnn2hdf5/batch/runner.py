@@ -16,8 +16,8 @@ from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
 from ..errors import FAILURES, SourceError, TargetConflictError
 from ..files.paths import canonical_path, default_target, open_regular, shared_targets, target_of
+from ..files.sources import SourceFacts
 from ..limits import Limits
-from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour

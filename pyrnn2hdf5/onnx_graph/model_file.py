@@ -15,13 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import SourceError
+from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_ONNX, Limits
 from ..model.lstm import Float32
 from ..model.model import Model
 from ..model.shapes import Shape
-from ..pronn.reader import read_whole
 from ..protobuf import Field, read_message, write_field
-from ..pyrnn.findings import SourceFacts
 from .graph import CONSTANTS, FLOAT, graph, to_network, weight_shapes
 from .metadata import from_metadata, to_metadata
 

@@ -7,24 +7,20 @@ else that it says is a size until the bytes are there.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ..errors import InvalidModelError, SizeLimitError, SourceError
-from ..files.paths import open_regular
+from ..errors import InvalidModelError, SourceError
+from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_CLASSES, MAX_PRONN, Limits
 from ..model.lstm import Float64
 from ..model.model import Codec, Model, Source, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
 from ..protobuf import Field, read_message
-from ..pyrnn.findings import SourceFacts
 
 MAGIC: Final = b"\n\npyrnn-bidi"
 """The field `kind`: tag (field 1, wire type 2), length 10, value."""
@@ -85,31 +81,6 @@ def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS)
     """As `load_pronn`, with the facts of the file."""
     data, facts = read_whole(path, "pronn", MAX_PRONN, limits)
     return to_model(data, Source(facts.name, facts.sha256)), facts
-
-
-def read_whole(path: str | os.PathLike[str], kind: str, most: int, limits: Limits) -> tuple[bytes, SourceFacts]:
-    """The bytes of a file that is not packed, at most so many, and the facts of it.
-
-    Raises `OSError`, and `SizeLimitError` where it has more than `most` or `limits.size`.
-    """
-    allowed = min(limits.size, most)
-    with io.BufferedReader(open_regular(path)) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > allowed:
-            raise SizeLimitError(
-                f"{kind}: expected at most {allowed} bytes, got {size}", remedy="size" if allowed < most else None
-            )
-        data = file.read(size)
-    facts = SourceFacts(
-        name=Path(path).name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        compression="none",
-        size=len(data),
-        unpacked_size=len(data),
-        trailing_size=0,
-        damage=None,
-    )
-    return data, facts
 
 
 def to_model(data: bytes, source: Source | None = None) -> Model:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import IO, Any, Final, cast
 
 from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
+from ..files.sources import SourceFacts
 from ..limits import MAX_CLASSES, Limits
 from ..model.shapes import (
     DIRECTIONS,
@@ -34,7 +35,7 @@ from .attributes import (
     part_of,
     training_logs_of,
 )
-from .findings import RawModel, SourceFacts
+from .findings import RawModel
 from .numpy_stubs import ArrayStub
 from .stream import checked_stream
 from .stubs import ObjectStub

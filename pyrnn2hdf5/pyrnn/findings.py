@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Pyrnn2Hdf5Error
+from ..files.sources import SourceFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,21 +105,3 @@ def globals_of(told: list[tuple[str, ...]]) -> tuple[Global, ...]:
     for module, name, verdict, *arguments in told:
         calls.setdefault((module, name, verdict), []).extend(arguments)
     return tuple(Global(*key, tuple(arguments)) for key, arguments in calls.items())
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """What was read: base name, SHA-256 of the file as it lies on disk, sizes in bytes.
-
-    `compression` names the packings, the innermost first. `trailing_size` counts what follows the pickle;
-    `damage` is what `ignore_checksum` passed over, `remarks` are what is odd and harmless.
-    """
-
-    name: str
-    sha256: str
-    compression: str
-    size: int
-    unpacked_size: int
-    trailing_size: int
-    damage: str | None
-    remarks: tuple[str, ...] = ()

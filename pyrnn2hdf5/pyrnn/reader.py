@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptPickleError, InvalidModelError, LoadLimitError, SourceError
+from ..files.sources import SourceFacts
 from ..limits import DEFAULT_LIMITS, Limits
 from ..model.lstm import Float64
 from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, network_of
 from ..model.shapes import EXACT_INTEGER, full_name, place
 from ..sandbox.bounded import Reader, bounded, only
 from ..sandbox.messages import types_of
-from .findings import Examination, Global, RawModel, Remains, SourceFacts, globals_of
+from .findings import Examination, Global, RawModel, Remains, globals_of
 
 READ: Final = "pyrnn2hdf5.pyrnn.extraction:read"
 EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"

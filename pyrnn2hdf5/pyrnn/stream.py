@@ -26,8 +26,8 @@ from ..files.packings import (
     packing_of,
 )
 from ..files.paths import CHUNK, open_regular
+from ..files.sources import SourceFacts
 from ..limits import DEFAULT_LIMITS, MAX_PACKINGS, MAX_TRAILING, Limits
-from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
     rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
