@@ -12,7 +12,8 @@ import numpy as np
 
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
+from pyrnn2hdf5.model.network import arrays_of, network_of
 
 
 def random_model(Ni: int, Ns: int, labels: tuple[str | None, ...] | None, seed: int = 0, **parts: Any) -> Model:

@@ -25,8 +25,9 @@ from ..errors import (
 from ..files.atomic import make_folder_of, refuse_other_than_file
 from ..files.paths import sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
+from ..hdf5.reader import read_stored
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import check_source, read_source_model, read_stored
+from ..load import check_source, read_source_model
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
 from ..onnx_graph.execution import require

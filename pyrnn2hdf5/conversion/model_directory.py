@@ -12,7 +12,8 @@ from typing import Final
 
 from ..errors import Pyrnn2Hdf5Error
 from ..files import atomic
-from ..load import LOOK, is_hdf5, is_onnx, is_pronn, read_source, recorded_source
+from ..hdf5.reader import read_source
+from ..load import LOOK, is_hdf5, is_onnx, is_pronn, recorded_source
 from ..model.model import Source
 from ..pyrnn.stream import is_pyrnn
 

@@ -14,7 +14,7 @@ from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_bytes
 from ..hdf5.layout import Stored, restore, store
 from ..hdf5.plain_reader import NotPlainError
-from ..load import read_by_library, read_plain
+from ..hdf5.reader import read_by_library, read_plain
 from ..model.model import Model
 from ..onnx_graph import execution, model_file
 from ..verification.comparison import Verification, compare

@@ -22,8 +22,8 @@ from kraken.models import RecognitionBaseModel
 from PIL import Image, ImageOps
 
 from ..errors import InvalidModelError
-from ..model.lstm import Float64
-from ..model.model import Codec, LineNormalizer, Model, arrays_of, codec_of, network_of
+from ..model.model import Codec, LineNormalizer, Model, codec_of
+from ..model.network import Float64, arrays_of, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes
 from ..ocr.images import grey_values
 from ..ocr.line_normalization import normalizer_warning

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.lstm import Float32, Float64
+from ..model.network import Float32, Float64
 
 BLOCK: Final = 2**18
 """Pixels looked at together, so that no copy is as large as the image."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InvalidInputError, missing_extra
 from ..limits import MAX_PIXELS, MAX_TRUTH
-from ..model.lstm import Float64
+from ..model.network import Float64
 
 FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""

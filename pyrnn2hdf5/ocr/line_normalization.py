@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError, LoadLimitError
 from ..limits import LINE_LIMITS, MAX_HEIGHT, MAX_PIXELS, MAX_STEPS, Limits
-from ..model.lstm import PAD, Float32, Float64
+from ..model.forward_pass import PAD
 from ..model.model import LineNormalizer
+from ..model.network import Float32, Float64
 from ..sandbox.bounded import Reader, bounded
 from ..sandbox.messages import types_of
 from .dewarping import dewarp, measure

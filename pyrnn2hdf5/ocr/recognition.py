@@ -16,8 +16,9 @@ import numpy as np
 from ..errors import FAILURES, Failure, MissingExtraError, ReaderError
 from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
 from ..model.decoding import THRESHOLD, decode_blocks
-from ..model.lstm import PAD, Floats, Gates, Network, gates_of, hidden_units, probability_blocks
-from ..model.model import Codec, Model, arrays_of, codec_of
+from ..model.forward_pass import PAD, Gates, gates_of, hidden_units, probability_blocks
+from ..model.model import Codec, Model, codec_of
+from ..model.network import Floats, Network, arrays_of
 from ..sandbox.bounded import Reader
 from ..sandbox.threads import in_order
 from ..text import shorten

@@ -13,7 +13,7 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
 from ..errors import VerificationError, missing_extra
-from ..model.lstm import Float32
+from ..model.network import Float32
 from .graph import INPUT, LENGTHS
 
 SEED: Final = 2013

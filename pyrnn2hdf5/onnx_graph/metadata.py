@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from ..errors import SourceError
 from ..limits import MAX_METADATA
 from ..model.decoding import THRESHOLD
-from ..model.lstm import PAD
+from ..model.forward_pass import PAD
 from ..model.model import Codec, LineNormalizer, Model, Parameter, Source
 
 FORMAT_VERSION: Final = 1

@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import SourceError
 from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_ONNX, Limits
-from ..model.lstm import Float32
 from ..model.model import Model
+from ..model.network import Float32
 from ..model.shapes import Shape
 from ..protobuf import Field, read_message, write_field
 from .graph import CONSTANTS, FLOAT, graph, to_network, weight_shapes

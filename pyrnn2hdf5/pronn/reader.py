@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import InvalidModelError, SourceError
 from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_CLASSES, MAX_PRONN, Limits
-from ..model.lstm import Float64
-from ..model.model import Codec, Model, Source, network_of
+from ..model.model import Codec, Model, Source
+from ..model.network import Float64, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
 from ..protobuf import Field, read_message
 

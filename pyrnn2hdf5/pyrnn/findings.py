@@ -14,7 +14,7 @@ from ..files.sources import SourceFacts
 class RawModel:
     """What a pickle holds of a line recognizer, with shapes that fit.
 
-    `weights` are the 15 arrays by their names in `model.arrays_of`, raw on the way out and NumPy arrays
+    `weights` are the 15 arrays by their names in `network.arrays_of`, raw on the way out and NumPy arrays
     where they arrive; `line_normalizer` is (class, ((name, parameter), ...)); `logs` are those of
     `attributes.training_logs_of`; `notes` tell what was not kept.
     """

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..errors import CorruptPickleError, InvalidModelError, LoadLimitError, SourceError
 from ..files.sources import SourceFacts
 from ..limits import DEFAULT_LIMITS, Limits
-from ..model.lstm import Float64
-from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, network_of
+from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
+from ..model.network import Float64, network_of
 from ..model.shapes import EXACT_INTEGER, full_name, place
 from ..sandbox.bounded import Reader, bounded, only
 from ..sandbox.messages import types_of

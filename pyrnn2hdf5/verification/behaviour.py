@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..limits import MAX_CELLS
 from ..model.decoding import decode_blocks
-from ..model.lstm import PAD, Float64, Floats, Network, hidden_batch, probability_blocks
-from ..model.model import Model, arrays_of, network_of
+from ..model.forward_pass import PAD, hidden_batch, probability_blocks
+from ..model.model import Model
+from ..model.network import Float64, Floats, Network, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 
 FLOAT32_ROUNDING: Final = 2.0**-24

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..model.lstm import class_probabilities, hidden_batch
+from ..model.forward_pass import class_probabilities, hidden_batch
 from ..model.model import Model
 from ..onnx_graph.execution import open_session, run
 from ..onnx_graph.model_file import to_bytes

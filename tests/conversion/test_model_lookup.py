@@ -24,7 +24,8 @@ from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.model.model import Source, arrays_of
+from pyrnn2hdf5.model.model import Source
+from pyrnn2hdf5.model.network import arrays_of
 
 from ..conftest import MODELS
 from ..hdf5_files import as_kraken_writes

@@ -13,7 +13,7 @@ from pyrnn2hdf5.conversion import writer as writing
 from pyrnn2hdf5.errors import TargetExistsError, VerificationError
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 
 from ..conftest import MODELS
 from ..trees import only

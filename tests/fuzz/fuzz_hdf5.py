@@ -9,8 +9,8 @@ from typing import Final
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import restore, store
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
+from pyrnn2hdf5.hdf5.reader import load_hdf5, read_by_library, read_plain, read_source
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import load_hdf5, read_by_library, read_plain, read_source
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.sandbox.messages import encode
 

@@ -12,8 +12,8 @@ from pyrnn2hdf5.files.paths import open_regular
 from pyrnn2hdf5.files.sources import SourceFacts
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import restore, store
+from pyrnn2hdf5.hdf5.reader import read_by_library
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import read_by_library
 from pyrnn2hdf5.model.compatibility import remarks
 from pyrnn2hdf5.pyrnn.examination import examine
 from pyrnn2hdf5.pyrnn.extraction import read

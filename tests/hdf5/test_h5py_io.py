@@ -10,8 +10,8 @@ import pytest
 
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import LAYOUT, store
+from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.load import read_by_library as read
 
 from ..conftest import MODELS
 from ..hdf5_files import random_model, written

@@ -18,9 +18,9 @@ from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import LAYOUT, store
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError, parse
+from pyrnn2hdf5.hdf5.reader import load_hdf5, read_plain, read_source, read_stored
+from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import load_hdf5, read_plain, read_source, read_stored
-from pyrnn2hdf5.load import read_by_library as read
 from pyrnn2hdf5.model.model import LineNormalizer
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.sandbox.bounded import bounded

@@ -16,8 +16,9 @@ import pytest
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.hdf5.reader import load_hdf5
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS

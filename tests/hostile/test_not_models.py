@@ -21,7 +21,8 @@ from pyrnn2hdf5 import convert, verify
 from pyrnn2hdf5.errors import InvalidInputError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_file, load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS

@@ -13,7 +13,7 @@ from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error
 from pyrnn2hdf5.hdf5.h5py_io import to_bytes
 from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 

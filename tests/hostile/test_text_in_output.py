@@ -13,7 +13,7 @@ import pytest
 
 from pyrnn2hdf5.hdf5 import h5py_io as hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.text import visible
 

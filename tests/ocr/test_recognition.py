@@ -16,8 +16,9 @@ from hypothesis.extra import numpy as hnp
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError
-from pyrnn2hdf5.model import lstm
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, arrays_of, network_of
+from pyrnn2hdf5.model import forward_pass
+from pyrnn2hdf5.model.model import Codec, LineNormalizer
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.ocr import line_normalization as lines
 from pyrnn2hdf5.ocr import recognition
 from pyrnn2hdf5.ocr.evaluation import error_rate
@@ -256,7 +257,7 @@ def test_a_broken_image_fails_alone(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = lstm.hidden_units
+    real = forward_pass.hidden_units
 
     def tight(gates: Any, xs: Any) -> Any:
         if len(xs[0]) > 300:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import MissingExtraError, VerificationError
-from pyrnn2hdf5.model.lstm import forward_batch
-from pyrnn2hdf5.model.model import Codec, Model, arrays_of, network_of
+from pyrnn2hdf5.model.forward_pass import forward_batch
+from pyrnn2hdf5.model.model import Codec, Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.onnx_graph import graph, model_file
 from pyrnn2hdf5.onnx_graph.execution import check, open_session, run
 from pyrnn2hdf5.onnx_graph.model_file import to_bytes, to_model

@@ -21,8 +21,9 @@ from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, SizeLimitError
 from pyrnn2hdf5.files.paths import sha256_of
 from pyrnn2hdf5.limits import MAX_LABEL, MAX_LABEL_TEXT
 from pyrnn2hdf5.model.decoding import THRESHOLD
-from pyrnn2hdf5.model.lstm import PAD
-from pyrnn2hdf5.model.model import Model, arrays_of, network_of
+from pyrnn2hdf5.model.forward_pass import PAD
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.onnx_graph.metadata import to_metadata
 from pyrnn2hdf5.onnx_graph.model_file import MAGIC, read_onnx, to_bytes, to_model
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import pyrnn2hdf5
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.lstm import forward_batch
+from pyrnn2hdf5.model.forward_pass import forward_batch
 from pyrnn2hdf5.onnx_graph.execution import open_session, run
 from pyrnn2hdf5.onnx_graph.model_file import to_bytes, to_model
 from pyrnn2hdf5.verification.onnx_behaviour import compare_runs

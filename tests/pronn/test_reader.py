@@ -16,7 +16,7 @@ import pyrnn2hdf5
 from pyrnn2hdf5 import limits as limits_module
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pronn import reader
 from pyrnn2hdf5.pronn.reader import load_pronn, to_model
 
