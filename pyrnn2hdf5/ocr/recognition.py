@@ -22,7 +22,8 @@ from ..model.network import Floats, Network, arrays_of
 from ..sandbox.bounded import Reader
 from ..sandbox.threads import in_order
 from ..text import shorten
-from .line_normalization import Image, PreparedLine, read_line
+from .line_normalization import PreparedLine
+from .line_reading import Image, read_line
 
 LINES: Final = 16
 """Most lines of a batch: more take no less time each."""

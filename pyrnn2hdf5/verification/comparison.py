@@ -24,7 +24,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..ocr.images import read_truth
-from ..ocr.line_normalization import read_line
+from ..ocr.line_reading import read_line
 from ..ocr.recognition import most_steps
 from ..onnx_graph import execution
 from ..sandbox.bounded import Reader

@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 from pyrnn2hdf5.hdf5.reader import load_hdf5  # noqa: E402
 from pyrnn2hdf5.load import load_file  # noqa: E402
 from pyrnn2hdf5.model.forward_pass import class_probabilities, hidden_units  # noqa: E402
-from pyrnn2hdf5.ocr.line_normalization import read_line  # noqa: E402
+from pyrnn2hdf5.ocr.line_reading import read_line  # noqa: E402
 from pyrnn2hdf5.ocr.recognition import as_float32  # noqa: E402
 from pyrnn2hdf5.onnx_graph.execution import open_session, run  # noqa: E402
 from pyrnn2hdf5.onnx_graph.model_file import to_bytes  # noqa: E402

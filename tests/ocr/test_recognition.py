@@ -19,10 +19,10 @@ from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError
 from pyrnn2hdf5.model import forward_pass
 from pyrnn2hdf5.model.model import Codec, LineNormalizer
 from pyrnn2hdf5.model.network import arrays_of, network_of
-from pyrnn2hdf5.ocr import line_normalization as lines
 from pyrnn2hdf5.ocr import recognition
 from pyrnn2hdf5.ocr.evaluation import error_rate
-from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning, read_line
+from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning
+from pyrnn2hdf5.ocr.line_reading import read_line
 from pyrnn2hdf5.ocr.recognition import Recognition, recognize, recognize_each
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
@@ -316,7 +316,7 @@ def test_other_normalizers(normalizer: LineNormalizer | None, warning: str | Non
 def test_the_parameters_of_the_model_count() -> None:
     wide = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 8.0),)))
     narrow, usual = (
-        lines.read_line(grey_image(IMAGES[0]), normalizer, 32, pad=0).xs for normalizer in (wide.line_normalizer, None)
+        read_line(grey_image(IMAGES[0]), normalizer, 32, pad=0).xs for normalizer in (wide.line_normalizer, None)
     )
     assert len(narrow) < len(usual) * 0.6
 
