@@ -70,6 +70,12 @@ def tell(name: object, error: BaseException) -> None:
     typer.echo(f"error: {visible(name)}: {explain(error, name)}", err=True)
 
 
+def warn(name: object, warnings: Iterable[object]) -> None:
+    """What may be wrong with something that went well."""
+    for warning in warnings:
+        typer.echo(f"warning: {visible(name)}: {visible(warning)}", err=True)
+
+
 def tell_unlisted(errors: Sequence[OSError]) -> bool:
     """Tell which places could not be searched; returns whether there were any."""
     for error in errors:
@@ -123,7 +129,8 @@ def fail(message: str) -> NoReturn:
 
 
 @contextlib.contextmanager
-def unwritable_is_told() -> Iterator[None]:
+def failure_is_told() -> Iterator[None]:
+    """Fails where what is done fails for a reason that a user is to know."""
     try:
         yield
     except FAILURES as error:
@@ -136,7 +143,7 @@ def prepare_outputs(*outputs: Path | None) -> None:
 
     for output in outputs:
         if output:
-            with unwritable_is_told():
+            with failure_is_told():
                 prepare_output(output)
 
 

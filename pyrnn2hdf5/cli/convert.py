@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..conversion.outcome import Format
-from ..errors import MissingExtraError, ReaderError, TargetExistsError
+from ..errors import ReaderError, TargetExistsError
+from ..extras import require
 from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
@@ -20,14 +21,15 @@ from .common import (
     Exit,
     explain,
     fail,
+    failure_is_told,
     prepare_outputs,
     print_json,
     refuse_overwriting,
     tell,
     tell_skipped,
     tell_unlisted,
-    unwritable_is_told,
     usable_cores,
+    warn,
 )
 from .options import (
     AllowGlobals,
@@ -120,12 +122,8 @@ def convert(
     if to is not Format.HDF5 and (float64 or compress):
         raise typer.BadParameter("expected hdf5 with --float64 or --compress", param_hint="--to")
     if to is Format.ONNX and not no_verify:
-        from ..onnx_graph.execution import require
-
-        try:
-            require()
-        except MissingExtraError as error:
-            fail(str(error))
+        with failure_is_told():
+            require("onnx")
     folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
     alone = len(sources) == 1 and not folders
     if pattern is not None and not folders:
@@ -161,8 +159,7 @@ def _convert_one(
     conversion = outcome.conversion
     if conversion is None:
         fail(f"{visible(source)}: {explain(outcome.error or AssertionError(), source)}")
-    for warning in conversion.warnings:
-        typer.echo(f"warning: {visible(source)}: {visible(warning)}", err=True)
+    warn(source, conversion.warnings)
     if not (as_json or quiet):
         typer.echo(conversion_line(conversion))
         for line in conversion_details(conversion) if verbose else ():
@@ -219,7 +216,7 @@ def _convert_many(
         outcomes = [done[number] for number in sorted(done)]
         try:
             if report:
-                with unwritable_is_told():
+                with failure_is_told():
                     write_report(report, outcomes)
                 if not quiet:
                     typer.echo(f"report written to {visible(report)}", err=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Hdf5LayoutError, InvalidModelError, SourceError, TargetExistsError, VerificationError
+from ..extras import require
 from ..files.atomic import new_file
 from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_bytes
@@ -88,7 +89,7 @@ def save_onnx(model: Model, path: str | os.PathLike[str], *, force: bool = False
     OSError
         Where it cannot be written.
     """
-    execution.require()
+    require("onnx")
     return _save(onnx_file(model), path, force=force)
 
 

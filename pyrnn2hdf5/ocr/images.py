@@ -9,7 +9,8 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from ..errors import InvalidInputError, missing_extra
+from ..errors import InvalidInputError
+from ..extras import require
 from ..limits import MAX_PIXELS, MAX_TRUTH
 from ..model.network import Float64
 
@@ -27,10 +28,9 @@ def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
     limits, as `read_line` does. Raises `InvalidInputError` for what is no image of a sane size, `MissingExtraError`
     without Pillow.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise missing_extra("Pillow") from error
+    require("ocr")
+    from PIL import Image, UnidentifiedImageError
+
     try:
         # What Pillow has to say about odd files is no concern of the caller.
         with warnings.catch_warnings():

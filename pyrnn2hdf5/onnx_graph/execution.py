@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
-from ..errors import VerificationError, missing_extra
+from ..errors import VerificationError
 from ..model.network import Float32
 from .graph import INPUT, LENGTHS
 
@@ -20,18 +20,6 @@ SEED: Final = 2013
 
 NOISE: Final = 9.0
 """Greatest number behind the end of a padded line; ink is 1."""
-
-
-def require() -> None:
-    """Raise `MissingExtraError` where the extra `[onnx]` is not installed."""
-    package = "onnx"
-    try:
-        import onnx  # noqa: F401
-
-        package = "onnxruntime"
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise missing_extra(package, "verified ONNX files", "onnx") from error
 
 
 def check(data: bytes) -> None:
