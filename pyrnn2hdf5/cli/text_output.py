@@ -83,15 +83,16 @@ def verdict_reason(verification: Verification) -> str:
 def verdict_lines(source: object, result: object, verification: Verification) -> list[str]:
     """The report on one pair of models: the verdict, then a line a layer."""
     verdict = "equal" if verification.ok else "DIFFERENT"
-    lines = [
-        f"{verdict}: {visible(source)} and {visible(result)}",
-        f"  stored     {visible(stored_line(verification))}",
-        f"  labels     {visible(labels_line(verification))}",
-        f"  behaviour  {visible(behaviour_line(verification.behaviour))}",
-    ]
+    layers = {
+        "stored": stored_line(verification),
+        "labels": labels_line(verification),
+        "behaviour": behaviour_line(verification.behaviour),
+    }
     if verification.onnxruntime:
-        lines.append(f"  onnxruntime  {visible(behaviour_line(verification.onnxruntime))}")
-    return lines
+        layers["onnxruntime"] = behaviour_line(verification.onnxruntime)
+    width = max(map(len, layers))
+    lines = [f"  {layer:<{width}}  {visible(line)}" for layer, line in layers.items()]
+    return [f"{verdict}: {visible(source)} and {visible(result)}", *lines]
 
 
 def conversion_details(conversion: Conversion) -> list[str]:
@@ -119,7 +120,14 @@ HARMLESS: Final = "\u00ad\u200c\u200d"
 SHOWN: Final = 5
 """Worst lines and confusions shown; JSON has all confusions."""
 
-STATUSES: Final = ("converted", "up to date", "duplicate", "refused", "failed")
+STATUSES: Final = {
+    "converted": "green",
+    "up to date": "dim",
+    "duplicate": "cyan",
+    "refused": "red",
+    "failed": "bold red",
+}
+"""How a model may end, and the style of that word at the start of a line on a terminal."""
 
 
 def outcome_line(outcome: Outcome) -> str:

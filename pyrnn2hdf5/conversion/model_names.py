@@ -24,9 +24,9 @@ OCRD: Final = "ocrd-cis-ocropy-recognize"
 
 ENDINGS: Final = (
     *(".hdf5", ".pyrnn.hdf5", ".pyrnn.gz", ".pyrnn", ".pyrnn.bz2", ".pyrnn.xz", ".pronn"),
-    *(".gz", ".bz2", ".xz"),
+    *(".gz", ".bz2", ".xz", ".onnx", ".pyrnn.onnx"),
 )
-"""What a user leaves out at the end of a name, what is read fastest first."""
+"""What a user leaves out at the end of a name, what is read fastest first, and last what was made for others."""
 
 MAX_LISTED: Final = 1000
 """Most files of a folder that are looked at."""

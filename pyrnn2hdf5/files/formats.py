@@ -45,7 +45,11 @@ FORMATS: Final = (
         "a clstm network: another architecture, without peepholes",
     ),
     # Of ONNX's ModelProto: ir_version, then producer_name.
-    (rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]", "an ONNX model"),
+    (rb"\x08[\x01-\x7f]\x12\npyrnn2hdf5", "an ONNX model: if it is packed, unpack it first"),
+    (
+        rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]",
+        "an ONNX model that pyrnn2hdf5 did not write, and it reads no other: take the model that this was made from",
+    ),
     # Of Core ML's Model: specificationVersion, then description.
     (rb"\x08[\x01-\x7f]\x12", "a Core ML model, as kraken 1.0 and later write them"),
     (rb'.{5}\0\0\0\{"', "a safetensors file, as kraken of today writes them"),
