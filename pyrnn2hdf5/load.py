@@ -15,15 +15,13 @@ from .hdf5.layout import Stored, restore, store
 from .hdf5.reader import read_source, read_stored
 from .limits import DEFAULT_LIMITS, Limits
 from .model.model import Model, Source
-from .onnx_graph.model_file import MAGIC as ONNX_MAGIC
-from .onnx_graph.model_file import read_onnx
-from .pronn.reader import MAGIC as PRONN_MAGIC
-from .pronn.reader import read_pronn
+from .onnx_graph.model_file import ONNX_MAGIC, read_onnx
+from .pronn.reader import PRONN_MAGIC, read_pronn
 from .sandbox.bounded import Reader
 
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
-LOOK: Final = replace(DEFAULT_LIMITS, seconds=2.0)
+RECORD_LIMITS: Final = replace(DEFAULT_LIMITS, seconds=2.0)
 """What looking for a record may take: it is read in milliseconds, and a folder may hold many files."""
 
 
@@ -101,9 +99,11 @@ def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMIT
 
 
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
-    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `LOOK`."""
+    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `RECORD_LIMITS`."""
     try:
-        return read_onnx(path, limits=LOOK)[0].source if is_onnx(path) else read_source(path, limits=LOOK)
+        if is_onnx(path):
+            return read_onnx(path, limits=RECORD_LIMITS)[0].source
+        return read_source(path, limits=RECORD_LIMITS)
     except (Pyrnn2Hdf5Error, OSError):
         return None
 

@@ -103,7 +103,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-COLUMNS: Final = (20, 1000)
+WIDTHS: Final = (20, 1000)
 """Least and most columns of what is laid out, whatever COLUMNS says: lines are padded up to there."""
 
 
@@ -115,7 +115,7 @@ def console_on(file: TextIO) -> Console:
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     width = None if file.isatty() else 80
     with contextlib.suppress(KeyError, ValueError):
-        width = min(max(int(os.environ["COLUMNS"]), COLUMNS[0]), COLUMNS[1])
+        width = min(max(int(os.environ["COLUMNS"]), WIDTHS[0]), WIDTHS[1])
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False, _environ=environment)
 
 

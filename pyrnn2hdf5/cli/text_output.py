@@ -117,7 +117,7 @@ def conversion_details(conversion: Conversion) -> list[str]:
 HARMLESS: Final = "\u00ad\u200c\u200d"
 """Format characters that scripts need and that steer no terminal: soft hyphen, non-joiner, joiner."""
 
-SHOWN: Final = 5
+SHOWN_ROWS: Final = 5
 """Worst lines and confusions shown; JSON has all confusions."""
 
 STATUSES: Final = {
@@ -169,13 +169,13 @@ def evaluation_lines(evaluation: Evaluation, images: Sequence[object]) -> list[s
     rate = evaluation.error_rate
     said = f"{format_count(len(images), 'line')}, {format_count(length, 'character')}, {format_count(errors, 'error')}"
     lines = [f"{said}: character error rate {'undefined' if rate is None else f'{rate:.2%}'}"]
-    worst = evaluation.worst(SHOWN)
+    worst = evaluation.worst(SHOWN_ROWS)
     if worst:
         lines.append("worst lines (errors of characters)")
         lines += [f"  {evaluation.errors[i]:>3} of {evaluation.lengths[i]:<3}  {visible(images[i])}" for i in worst]
         lines.append("commonest confusions (truth, read)")
         lines += [
-            f"  {count:>3}  {_char(truth)}  {_char(read)}" for truth, read, count in evaluation.confusions[:SHOWN]
+            f"  {count:>3}  {_char(truth)}  {_char(read)}" for truth, read, count in evaluation.confusions[:SHOWN_ROWS]
         ]
     return lines
 

@@ -12,7 +12,7 @@ from ..errors import Hdf5LayoutError, InvalidModelError, SourceError, TargetExis
 from ..extras import require
 from ..files.atomic import new_file
 from ..files.paths import usable_path
-from ..hdf5.h5py_io import to_bytes
+from ..hdf5.h5py_io import to_hdf5
 from ..hdf5.layout import Stored, restore, store
 from ..hdf5.plain_reader import NotPlainError
 from ..hdf5.reader import read_by_library, read_plain
@@ -99,12 +99,12 @@ Check = Callable[[Path], Verification]
 
 def hdf5_file(model: Model, stored: Stored) -> tuple[bytes, Check]:
     """The HDF5 file of the stored form of a model, and its check."""
-    return to_bytes(stored), lambda path: verify_written(model, stored, path)
+    return to_hdf5(stored), lambda path: verify_written(model, stored, path)
 
 
 def onnx_file(model: Model) -> tuple[bytes, Check]:
     """The ONNX file of a model, and its check. Raises `InvalidModelError` where a weight overflows float32."""
-    return model_file.to_bytes(model), lambda path: verify_written_onnx(model, path)
+    return model_file.to_onnx(model), lambda path: verify_written_onnx(model, path)
 
 
 def _save(file: tuple[bytes, Check], path: str | os.PathLike[str], *, force: bool) -> Verification:
@@ -152,7 +152,7 @@ def verify_written_onnx(model: Model, path: Path) -> Verification:
     """As `verify_written` for an ONNX file, which onnx checks and onnxruntime runs too."""
     try:
         data = path.read_bytes()
-        again = model_file.to_model(data)
+        again = model_file.from_onnx(data)
         verification = compare(store(model, float64=True), store(again), model, again)
     except (SourceError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -17,7 +17,7 @@ from .plain_reader import NotPlainError, parse
 from .schema import Group
 from .validation import source_of, stored_of
 
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
 MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
@@ -132,7 +132,7 @@ def _tree(file: IO[bytes], *, data: bool = True) -> Group:
         raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
 
 
-def _guarded(read: Callable[[], Read]) -> Read:
+def _guarded(read: Callable[[], Parsed]) -> Parsed:
     try:
         return read()
     except (Pyrnn2Hdf5Error, NotPlainError, OSError, MemoryError):

@@ -33,9 +33,9 @@ from ..text import describe_error, visible
 # A child of kraken's own logger, so that its -v decides what is shown.
 logger = logging.getLogger("kraken.pyrnn2hdf5")
 
-Line: TypeAlias = BBoxLine | BaselineLine
-Record: TypeAlias = BBoxOCRRecord | BaselineOCRRecord
-BLANK: Final = np.ones((2, 2))
+SegmentedLine: TypeAlias = BBoxLine | BaselineLine
+OCRRecord: TypeAlias = BBoxOCRRecord | BaselineOCRRecord
+BLANK_IMAGE: Final = np.ones((2, 2))
 
 
 class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
@@ -124,7 +124,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
         if config.temperature != 1:
             logger.warning("temperature %g has no effect: characters are decoded as in ocropy", config.temperature)
 
-    def predict(self, im: Image.Image, segmentation: Segmentation) -> Iterator[Record]:
+    def predict(self, im: Image.Image, segmentation: Segmentation) -> Iterator[OCRRecord]:
         """Read the lines of a page, after `prepare_for_inference`.
 
         Parameters
@@ -150,7 +150,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
                 except ValueError as error:
                     # kraken's own, of a place that is not on the page.
                     logger.warning("line %s: %s", visible(line.id), visible(error))
-                    image = BLANK
+                    image = BLANK_IMAGE
                 shapes.append(image.shape)
                 yield image
 
@@ -197,7 +197,7 @@ def _on_zero(page: Image.Image, *, polygons: bool) -> Image.Image:
     return Image.merge("RGB", (inverted, full, full))
 
 
-def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
+def _cut(page: Image.Image, segmentation: Segmentation, line: SegmentedLine) -> Float64:
     """A line of a page of `_on_zero` as grey values (h, w), float64 in 0..1, dark on light.
 
     Raises `ValueError` where it is not on the page.
@@ -211,7 +211,7 @@ def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
     return (255 - values) / 255
 
 
-def _record(line: Line, segmentation: Segmentation, result: Recognition, height: int, width: int) -> Record:
+def _record(line: SegmentedLine, segmentation: Segmentation, result: Recognition, height: int, width: int) -> OCRRecord:
     """A line as kraken knows it: a place and a confidence for each code point of its text.
 
     The network says where the middle of a character is. It reaches half way to its neighbours; the

@@ -14,7 +14,7 @@ from ..extras import require
 from ..limits import MAX_PIXELS, MAX_TRUTH
 from ..model.network import Float64
 
-FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
+IMAGE_FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
 
 BAND: Final = 2**18
@@ -37,7 +37,7 @@ def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
             warnings.simplefilter("ignore")
             Image.init()
             # Not every Pillow was built with every format.
-            formats = [name for name in FORMATS if name in Image.OPEN]
+            formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
             with Image.open(file, formats=formats) as image:
                 w, h = image.size
                 if w * h > MAX_PIXELS:
@@ -46,7 +46,7 @@ def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
     except (InvalidInputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise InvalidInputError(f"expected an image ({', '.join(FORMATS)}), got something else") from error
+        raise InvalidInputError(f"expected an image ({', '.join(IMAGE_FORMATS)}), got something else") from error
     except Exception as error:
         # Pillow raises about any type for a damaged file; all of it means the same here.
         raise InvalidInputError(f"not a readable image: {error}") from error

@@ -22,7 +22,7 @@ from ..text import shorten
 from .line_normalization import PreparedLine
 from .line_reading import Image, read_line
 
-LINES: Final = 16
+BATCH_LINES: Final = 16
 """Most lines of a batch: more take no less time each."""
 
 LARGE: Final = 1e30
@@ -179,7 +179,7 @@ def _batches(lines: Iterator[PreparedLine | Failure], model: Model) -> Iterator[
     together = 0
     for line in lines:
         steps = len(line.xs) if isinstance(line, PreparedLine) else 0
-        if batch and (len(batch) == LINES or together + steps > _most_together(model)):
+        if batch and (len(batch) == BATCH_LINES or together + steps > _most_together(model)):
             yield batch
             batch, together = [], 0
         batch.append(line)

@@ -22,26 +22,26 @@ from ..model.network import Float64, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
 from ..protobuf import Field, read_message
 
-MAGIC: Final = b"\n\npyrnn-bidi"
+PRONN_MAGIC: Final = b"\n\npyrnn-bidi"
 """The field `kind`: tag (field 1, wire type 2), length 10, value."""
 
-ARRAY: Final = {1: Field("dim", int, most=2), 2: Field("value", bytes)}
+ARRAY_FIELDS: Final = {1: Field("dim", int, most=2), 2: Field("value", bytes)}
 """Shape, and float32 in little-endian order, packed."""
 
-LSTM: Final = {number: Field(weight, ARRAY) for number, weight in enumerate(GATES + PEEPHOLES, 1)}
+LSTM_FIELDS: Final = {number: Field(weight, ARRAY_FIELDS) for number, weight in enumerate(GATES + PEEPHOLES, 1)}
 """WGI, WGF, WGO, WCI, WIP, WFP, WOP: the order of kraken's schema is ours."""
 
-SOFTMAX: Final = {1: Field("W2", ARRAY)}
+SOFTMAX_FIELDS: Final = {1: Field("W2", ARRAY_FIELDS)}
 
-PRONN: Final = {
+PRONN_FIELDS: Final = {
     1: Field("kind", str),
     2: Field("name", str, least=0),
     10: Field("ninput", int),
     11: Field("noutput", int),
     12: Field("codec", str, least=0, most=MAX_CLASSES),
-    13: Field("fwdnet", LSTM),
-    14: Field("revnet", LSTM),
-    15: Field("softmax", SOFTMAX),
+    13: Field("fwdnet", LSTM_FIELDS),
+    14: Field("revnet", LSTM_FIELDS),
+    15: Field("softmax", SOFTMAX_FIELDS),
 }
 
 NOTE: Final = (
@@ -80,14 +80,14 @@ def load_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS)
 def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Model, SourceFacts]:
     """As `load_pronn`, with the facts of the file."""
     data, facts = read_whole(path, "pronn", MAX_PRONN, limits)
-    return to_model(data, Source(facts.name, facts.sha256)), facts
+    return from_pronn(data, Source(facts.name, facts.sha256)), facts
 
 
-def to_model(data: bytes, source: Source | None = None) -> Model:
+def from_pronn(data: bytes, source: Source | None = None) -> Model:
     """The model in the bytes of a pronn. Raises `SourceError` or `InvalidModelError`."""
-    if not data.startswith(MAGIC):
-        raise SourceError(f"expected a pronn, which begins with {MAGIC!r}, got {data[: len(MAGIC)]!r}")
-    found = read_message(memoryview(data), PRONN, "pronn")
+    if not data.startswith(PRONN_MAGIC):
+        raise SourceError(f"expected a pronn, which begins with {PRONN_MAGIC!r}, got {data[: len(PRONN_MAGIC)]!r}")
+    found = read_message(memoryview(data), PRONN_FIELDS, "pronn")
     (Ni,), (No,) = found["ninput"], found["noutput"]
     parts = {"W2": found["softmax"][0]["W2"][0]}
     for direction, field in zip(DIRECTIONS, ("fwdnet", "revnet"), strict=True):

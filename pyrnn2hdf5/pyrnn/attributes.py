@@ -25,10 +25,10 @@ CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
 """What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
 
 PARAMETER_NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
-MAX_TEXT: Final = 1000
+MAX_PARAMETER_TEXT: Final = 1000
 
 MAX_COMMANDS: Final = 1000
-MAX_COMMAND: Final = 1000
+MAX_COMMAND_TEXT: Final = 1000
 
 ORDER: Final = "<" if sys.byteorder == "little" else ">"
 
@@ -143,7 +143,7 @@ def _parameter(value: object) -> Any:
         return value if abs(value) <= EXACT_INTEGER else None
     if type(value) is str:
         # An HDF5 string ends at a NUL.
-        return value[:MAX_TEXT] if "\0" not in value else None
+        return value[:MAX_PARAMETER_TEXT] if "\0" not in value else None
     if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_PARAMETERS and set(map(type, value)) <= {int, float}:
         numbers = tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else (math.nan,)
         return numbers if all(map(math.isfinite, numbers)) else None
@@ -215,10 +215,10 @@ def _commands(log: object, tell: Tell) -> tuple[str, ...]:
     commands = []
     for entry in entries[:MAX_COMMANDS]:
         words = entry if isinstance(entry, (list, tuple)) else [entry]
-        if not set(map(type, words[:MAX_COMMAND])) <= {str, bytes}:
+        if not set(map(type, words[:MAX_COMMAND_TEXT])) <= {str, bytes}:
             tell("command_log was not kept: expected a list of strings")
             return ()
-        commands.append(" ".join(map(_text, words[:MAX_COMMAND]))[:MAX_COMMAND])
+        commands.append(" ".join(map(_text, words[:MAX_COMMAND_TEXT]))[:MAX_COMMAND_TEXT])
     if len(entries) > MAX_COMMANDS:
         tell(f"command_log: the first {MAX_COMMANDS} of {len(entries)} commands were kept")
     return tuple(commands)

@@ -23,7 +23,7 @@ from .findings import Examination, Global, RawModel, Remains, globals_of
 
 READ: Final = "pyrnn2hdf5.pyrnn.extraction:read"
 EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"
-MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure"
+MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure_file"
 """What is run in the process that reads; nothing of it is imported here."""
 
 MEASURE_SECONDS: Final = 5.0

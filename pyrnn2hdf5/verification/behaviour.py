@@ -183,7 +183,7 @@ def _moved(values: Float64, random: RandomState) -> Float64:
 
 
 SEED: Final = 2013
-LINES: Final = 3
+BUILT_IN_LINES: Final = 3
 MAX_PEN: Final = 12
 """Widest stroke in steps, so that lines of the tallest networks stay short."""
 
@@ -204,7 +204,7 @@ def short_lines(Ni: int) -> list[Float64]:
 
 def _lines(Ni: int, glyphs: int, pad: int) -> list[Float64]:
     random = RandomState(SEED)
-    return [_line_of_glyphs(random, Ni, glyphs, pad) for _ in range(LINES)]
+    return [_line_of_glyphs(random, Ni, glyphs, pad) for _ in range(BUILT_IN_LINES)]
 
 
 def _line_of_glyphs(random: RandomState, Ni: int, glyphs: int, pad: int) -> Float64:

@@ -113,7 +113,7 @@ def test_the_limits_of_the_reader_are_those_documented() -> None:
         "bytes of the data sets of a group, unpacked; of a chunk as well": limits.MAX_BYTES,
         "rows of `commands`, `error` and `character_errors`": schema.MAX_ROWS,
         "bytes of a command, padding included": schema.MAX_COMMAND,
-        "bytes of a string attribute": schema.MAX_STRING,
+        "bytes of a string attribute": schema.MAX_ATTRIBUTE,
         "parameters of a line normalizer, and numbers in one": limits.MAX_PARAMETERS,
         "bytes of the file": MAX_FILE,
         "groups and data sets": plain_reader.MAX_OBJECTS,

@@ -99,7 +99,7 @@ def test_names_of_globals_and_of_what_a_file_is(tmp_path: Path) -> None:
 
 
 def evil_hdf5(path: Path) -> None:
-    path.write_bytes(hdf5.to_bytes(store(load_pyrnn(write(path.with_name("p.pyrnn"), dump(recognizer()))))))
+    path.write_bytes(hdf5.to_hdf5(store(load_pyrnn(write(path.with_name("p.pyrnn"), dump(recognizer()))))))
     path.with_name("p.pyrnn").unlink()
 
 

@@ -26,7 +26,7 @@ from pyrnn2hdf5.model import forward_pass
 from pyrnn2hdf5.model.model import Model
 from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
-from pyrnn2hdf5.pronn.reader import load_pronn, to_model
+from pyrnn2hdf5.pronn.reader import from_pronn, load_pronn
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -94,7 +94,7 @@ def check_mutations(path: Path) -> None:
         at = chance.choice(tags) if number % 8 else chance.randrange(len(data))
         data[at] = chance.randrange(256)
         try:
-            ours = to_model(bytes(data))
+            ours = from_pronn(bytes(data))
         except Pyrnn2Hdf5Error:
             continue
         accepted += 1

@@ -51,7 +51,7 @@ def test_batches_and_processes_change_nothing_but_the_speed(
     monkeypatch: pytest.MonkeyPatch, lines: int, cells: int, jobs: int
 ) -> None:
     expected = recognize(DIGITS, IMAGES)
-    monkeypatch.setattr(recognition, "LINES", lines)
+    monkeypatch.setattr(recognition, "BATCH_LINES", lines)
     # Of the batches, not of a line.
     monkeypatch.setattr(recognition, "most_steps", lambda model: 2**16)
     monkeypatch.setattr("pyrnn2hdf5.ocr.recognition.MAX_CELLS", cells)
@@ -75,7 +75,7 @@ def test_every_line_is_in_one_batch_of_bounded_size(lengths: list[int]) -> None:
     assert [id(line) for batch in batches for line in batch] == list(map(id, lines))
     for batch in batches:
         steps = [len(line.xs) for line in batch if isinstance(line, PreparedLine)]
-        assert 0 < len(steps) <= recognition.LINES
+        assert 0 < len(steps) <= recognition.BATCH_LINES
         assert len(steps) == 1 or sum(steps) <= most
 
 
@@ -265,7 +265,7 @@ def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) 
         return real(gates, xs)
 
     monkeypatch.setattr(recognition, "hidden_units", tight)
-    monkeypatch.setattr(recognition, "LINES", 1)
+    monkeypatch.setattr(recognition, "BATCH_LINES", 1)
     image = grey_image(IMAGES[0])
     results = list(recognize_each(DIGITS, [np.tile(image, (1, 8)), image]))
     assert [type(result) for result in results] == [MemoryError, Recognition]

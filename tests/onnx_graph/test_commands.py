@@ -18,7 +18,7 @@ from pyrnn2hdf5 import load
 from pyrnn2hdf5.errors import InvalidInputError, SourceError, VerificationError
 from pyrnn2hdf5.files.paths import sha256_of
 from pyrnn2hdf5.load import load_stored
-from pyrnn2hdf5.onnx_graph.model_file import to_bytes
+from pyrnn2hdf5.onnx_graph.model_file import to_onnx
 
 from ..cli.commands import outputs
 from ..conftest import LINES, MODELS, ROOT
@@ -242,7 +242,7 @@ def test_ocr_takes_it_as_it_is(here: Path, model_dir: Path) -> None:
 
 @pytest.mark.parametrize("command", [("convert",), ("show",), ("ocr", LINES / "line-0.png", "-m"), ("verify", PYRNN)])
 def test_onnx_that_is_not_ours(command: tuple[str | Path, ...], here: Path) -> None:
-    stranger = onnx.load_model_from_string(to_bytes(pyrnn2hdf5.load_pyrnn(PYRNN)))
+    stranger = onnx.load_model_from_string(to_onnx(pyrnn2hdf5.load_pyrnn(PYRNN)))
     stranger.producer_name = "pytorch"
     Path("x.onnx").write_bytes(stranger.SerializeToString())
     code, _, told = outputs(*command, "x.onnx")
