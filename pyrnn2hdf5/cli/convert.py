@@ -44,12 +44,11 @@ from .options import (
     limits_of,
 )
 from .progress import progress, say
-from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
+from .text_output import conversion_details, conversion_line, outcome_line, problem_lines, summary_lines
 
 if TYPE_CHECKING:
     from ..batch.runner import Job
     from ..conversion.outcome import Options, Outcome
-
 
 TIMEOUT = 300.0
 """Seconds for one of many models, unless told otherwise."""
@@ -205,7 +204,7 @@ def _convert_many(
                     print_json(outcome_record(outcome))
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    told = _told(done[shown]) if together else []
+                    told = problem_lines(done[shown]) if together else []
                     if not (together and done[shown].error):
                         told.insert(0, outcome_line(done[shown]))
                     for line in told:
@@ -223,23 +222,13 @@ def _convert_many(
         finally:
             try:
                 for number in sorted(done):
-                    for line in _told(done[number]) if not together or number >= shown else ():
+                    for line in problem_lines(done[number]) if not together or number >= shown else ():
                         typer.echo(line, err=True)
             finally:
                 for line in () if as_json or quiet else summary_lines(outcomes, len(jobs), time.perf_counter() - start):
                     say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
-
-
-def _told(outcome: Outcome) -> list[str]:
-    """What went wrong, and what is to be known of what went well."""
-    source = visible(outcome.source)
-    warnings = outcome.conversion.warnings if outcome.conversion else ()
-    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
-    if outcome.error is not None:
-        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
-    return told
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

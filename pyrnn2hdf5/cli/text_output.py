@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..text import format_size, visible
+from .common import explain
 
 if TYPE_CHECKING:
     from ..conversion.outcome import Conversion, Outcome
@@ -138,6 +139,16 @@ def outcome_line(outcome: Outcome) -> str:
     if outcome.status == "duplicate":
         line += f" (has the content of {visible(outcome.duplicate_of)})"
     return line
+
+
+def problem_lines(outcome: Outcome) -> list[str]:
+    """What went wrong, and what is to be known of what went well."""
+    source = visible(outcome.source)
+    warnings = outcome.conversion.warnings if outcome.conversion else ()
+    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
+    if outcome.error is not None:
+        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
+    return told
 
 
 def summary_lines(outcomes: Sequence[Outcome], total: int, seconds: float) -> list[str]:
