@@ -24,8 +24,8 @@ _NAMES = {
         "VerificationError",
     ),
     "files.paths": ("default_target",),
+    "hdf5.reader": ("load_hdf5",),
     "limits": ("Limits",),
-    "load": ("load_hdf5",),
     "model.model": ("Codec", "LineNormalizer", "Model", "Source", "TrainingRecord"),
     "ocr.recognition": ("Character", "Recognition", "recognize"),
     "pronn.reader": ("load_pronn",),
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from .errors import UnsupportedModelError as UnsupportedModelError
     from .errors import VerificationError as VerificationError
     from .files.paths import default_target as default_target
+    from .hdf5.reader import load_hdf5 as load_hdf5
     from .limits import Limits as Limits
-    from .load import load_hdf5 as load_hdf5
     from .model.model import Codec as Codec
     from .model.model import LineNormalizer as LineNormalizer
     from .model.model import Model as Model

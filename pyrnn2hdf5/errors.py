@@ -99,8 +99,3 @@ class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
 Failure = Pyrnn2Hdf5Error | OSError | MemoryError
 FAILURES: Final = (Pyrnn2Hdf5Error, OSError, MemoryError)
 """What one model or image may meet without an end to the others."""
-
-
-def missing_extra(package: str, needed_by: str = "line images", extra: str = "ocr") -> MissingExtraError:
-    """The error of what needs a package of an extra that is not installed."""
-    return MissingExtraError(f"{needed_by} need {package}: install it with `pip install 'pyrnn2hdf5[{extra}]'`")

@@ -6,33 +6,23 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import Final
 
-from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
-from .files.paths import open_regular, sha256_of, usable_path
+from .errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
+from .files.paths import open_regular, sha256_of
+from .files.sources import SourceFacts, facts_of_unpacked
 from .hdf5.layout import Stored, restore, store
-from .hdf5.plain_reader import NotPlainError, parse
-from .hdf5.schema import Group
-from .hdf5.validation import source_of, stored_of
-from .limits import DEFAULT_LIMITS, MAX_BYTES, Limits
-from .model.model import LineNormalizer, Model, Source, TrainingRecord
-from .onnx_graph.model_file import MAGIC as ONNX_MAGIC
-from .onnx_graph.model_file import read_onnx
-from .pronn.reader import MAGIC as PRONN_MAGIC
-from .pronn.reader import read_pronn
-from .pyrnn.findings import SourceFacts
-from .sandbox.bounded import Reader, bounded, only
-from .sandbox.messages import types_of
-
-Read = TypeVar("Read")
+from .hdf5.reader import read_source, read_stored
+from .limits import DEFAULT_LIMITS, Limits
+from .model.model import Model, Source
+from .onnx_graph.model_file import ONNX_MAGIC, read_onnx
+from .pronn.reader import PRONN_MAGIC, read_pronn
+from .sandbox.bounded import Reader
 
 HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
-LOOK: Final = replace(DEFAULT_LIMITS, seconds=2.0)
+RECORD_LIMITS: Final = replace(DEFAULT_LIMITS, seconds=2.0)
 """What looking for a record may take: it is read in milliseconds, and a folder may hold many files."""
-
-MAX_FILE: Final = MAX_BYTES + 2**20
-"""Largest file that is read whole."""
 
 
 def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None) -> Model:
@@ -41,35 +31,6 @@ def load_file(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, 
     Raises `OSError` or a `Pyrnn2Hdf5Error`.
     """
     return load_stored(path, limits=limits, reader=reader)[1]
-
-
-def load_hdf5(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
-    """Load a model from HDF5, written by this project or by kraken.
-
-    Parameters
-    ----------
-    path
-        The file. What it is called does not matter.
-    limits
-        What reading it may take: bytes and seconds.
-
-    Returns
-    -------
-    Model
-        Weights in float64; classes in the order of the source, also where the file has them permuted.
-
-    Raises
-    ------
-    OSError
-        Where the system refuses the path.
-    Hdf5LayoutError
-        Where the file is not of the layout in FORMAT.md.
-    InvalidModelError
-        Where its parts do not fit.
-    SizeLimitError, LoadLimitError
-        Where it is larger than it may be, or reading it takes more time or memory.
-    """
-    return restore(read_stored(path, limits=limits))
 
 
 def load_stored(
@@ -107,7 +68,7 @@ def read_source_model(
         if sha256_of(path, limits) != sha256:
             raise SourceError("expected a file that stays as it is, got one that changed while it was read")
         size = Path(path).stat().st_size
-        facts = SourceFacts(Path(path).name, sha256, "none", size, size, trailing_size=0, damage=None)
+        facts = facts_of_unpacked(path, sha256, size)
         return replace(model, source=Source(facts.name, sha256)), facts
     # Imported when a pickle is met: other files need none of it.
     from .pyrnn.reader import read_pyrnn
@@ -137,102 +98,14 @@ def check_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMIT
             pass
 
 
-def read_stored(
-    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, reader: Reader | None = None
-) -> Stored:
-    """The stored form of a model in an HDF5 file.
-
-    Raises `OSError`, `SourceError` where it is no regular file, `Hdf5LayoutError`, `SizeLimitError` or
-    `LoadLimitError`.
-    """
-    size = usable_path(path).stat().st_size
-    if size > limits.size:
-        raise SizeLimitError(f"HDF5: expected at most {limits.size} bytes, got {size}", remedy="size")
-    try:
-        return read_plain(path)
-    except NotPlainError:
-        types = types_of(Stored, LineNormalizer, TrainingRecord, Source)
-        stored: Stored = bounded(
-            f"{__name__}:stored_by_library",
-            path,
-            limits,
-            Hdf5LayoutError,
-            types=types,
-            make=only(Stored),
-            reader=reader,
-        )
-        return stored
-
-
-def read_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Source | None:
-    """Which source an HDF5 file records; None where it records none. Errors are those of `read_stored`."""
-    try:
-        return _guarded(lambda: source_of(_plain_tree(path)))
-    except NotPlainError:
-        source: Source | None = bounded(
-            f"{__name__}:source_by_library",
-            path,
-            limits,
-            Hdf5LayoutError,
-            types=types_of(Source),
-            make=only(Source, type(None)),
-        )
-        return source
-
-
 def recorded_source(path: str | os.PathLike[str]) -> Source | None:
-    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `LOOK`."""
+    """Which source an HDF5 or ONNX file records; None also where that cannot be told within `RECORD_LIMITS`."""
     try:
-        return read_onnx(path, limits=LOOK)[0].source if is_onnx(path) else read_source(path, limits=LOOK)
+        if is_onnx(path):
+            return read_onnx(path, limits=RECORD_LIMITS)[0].source
+        return read_source(path, limits=RECORD_LIMITS)
     except (Pyrnn2Hdf5Error, OSError):
         return None
-
-
-def read_plain(path: str | os.PathLike[str]) -> Stored:
-    """As `read_stored`, without the HDF5 library. Raises `NotPlainError` too: only the library can read that file."""
-    return _guarded(lambda: stored_of(_plain_tree(path)))
-
-
-def read_by_library(path: str | os.PathLike[str]) -> Stored:
-    """As `read_stored`, by the HDF5 library and in this very process: for files this process has written."""
-    with open(path, "rb") as file:  # noqa: PTH123
-        return stored_by_library(file)
-
-
-def stored_by_library(file: IO[bytes], limits: Limits = DEFAULT_LIMITS, tell: object = None) -> Stored:
-    return _guarded(lambda: stored_of(_tree(file)))
-
-
-def source_by_library(file: IO[bytes], limits: Limits = DEFAULT_LIMITS, tell: object = None) -> Source | None:
-    return _guarded(lambda: source_of(_tree(file, data=False)))
-
-
-def _plain_tree(path: str | os.PathLike[str]) -> Group:
-    with open_regular(path) as file:
-        # A file too large is not read at all.
-        data = file.read() if os.fstat(file.fileno()).st_size <= MAX_FILE else b""
-    return parse(data)
-
-
-def _tree(file: IO[bytes], *, data: bool = True) -> Group:
-    # Imported when it is needed: h5py takes as long to import as everything else a plain file needs.
-    from .hdf5.h5py_io import read_tree
-
-    try:
-        return read_tree(file, data=data)
-    except OSError as error:
-        # h5py raises it about the bytes.
-        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
-
-
-def _guarded(read: Callable[[], Read]) -> Read:
-    try:
-        return read()
-    except (Pyrnn2Hdf5Error, NotPlainError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        # h5py raises about any type for a damaged file; all of it means the same here.
-        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:

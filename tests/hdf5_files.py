@@ -10,9 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
+from pyrnn2hdf5.model.network import arrays_of, network_of
 
 
 def random_model(Ni: int, Ns: int, labels: tuple[str | None, ...] | None, seed: int = 0, **parts: Any) -> Model:
@@ -36,13 +37,13 @@ def whole_model() -> Model:
 
 def written(model: Model, folder: Path, **options: bool) -> Path:
     path = folder / "model.hdf5"
-    path.write_bytes(to_bytes(store(model, **options)))
+    path.write_bytes(to_hdf5(store(model, **options)))
     return path
 
 
 def as_kraken_writes(model: Model, path: Path) -> Path:
     """Write a model without the subgroup of this project."""
-    path.write_bytes(to_bytes(store(model)))
+    path.write_bytes(to_hdf5(store(model)))
     with h5py.File(path, "r+") as file:
         del file["pyrnn2hdf5"]
     return path

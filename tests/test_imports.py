@@ -135,4 +135,4 @@ def test_what_reads_a_pickle_does_so_without_numpy(module: str) -> None:
 def test_this_test_would_tell() -> None:
     assert imported("load")[0] >= {"errors", "hdf5.layout", "sandbox.bounded"}
     assert imported("sandbox.child")[0] >= {"errors", "limits", "sandbox.service"}
-    assert "numpy" in imported("model.lstm")[1]
+    assert "numpy" in imported("model.forward_pass")[1]

@@ -8,9 +8,11 @@ import pytest
 
 from pyrnn2hdf5 import load
 from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, SizeLimitError, SourceError
+from pyrnn2hdf5.hdf5 import reader
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import LOOK, load_hdf5
+from pyrnn2hdf5.load import RECORD_LIMITS
 
 from .conftest import MODELS
 from .hdf5_files import whole_model, written
@@ -51,8 +53,8 @@ def test_looking_for_a_record_takes_little_time(monkeypatch: pytest.MonkeyPatch)
     def other_dialect(data: bytes) -> None:
         raise NotPlainError
 
-    monkeypatch.setattr(load, "bounded", hang)
-    monkeypatch.setattr(load, "parse", other_dialect)
+    monkeypatch.setattr(reader, "bounded", hang)
+    monkeypatch.setattr(reader, "parse", other_dialect)
     assert load.recorded_source(MODELS / "digits.pyrnn.gz") is None
-    assert asked == [LOOK]
-    assert LOOK.seconds <= 2
+    assert asked == [RECORD_LIMITS]
+    assert RECORD_LIMITS.seconds <= 2

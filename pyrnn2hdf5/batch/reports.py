@@ -16,7 +16,7 @@ from ..files.atomic import write_output
 from ..records import Record, outcome_record
 from ..text import visible
 
-COLUMNS: Final = (
+CSV_COLUMNS: Final = (
     *("source", "target", "status", "reason", "kind", "source_size", "target_size", "source_sha256"),
     *("target_sha256", "steps", "largest_difference", "tolerance", "seconds", "duplicate_of", "warnings"),
 )
@@ -35,7 +35,7 @@ def as_json_lines(records: Sequence[Record]) -> str:
 def as_csv(records: Sequence[Record]) -> str:
     """One row a model; text that could steer a terminal is spelled out, what a spreadsheet would compute is quoted."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for record in records:
         behaviour = (record["verification"] or {}).get("behaviour") or {}
@@ -79,7 +79,7 @@ def as_junit(records: Sequence[Record]) -> str:
     )
 
 
-FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
+REPORT_FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
     ".json": as_json,
     ".jsonl": as_json_lines,
     ".csv": as_csv,
@@ -89,7 +89,7 @@ FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write a report in the format of its suffix, replacing an older one. Raises `OSError`."""
-    report = FORMATS[path.suffix.lower()]([outcome_record(outcome) for outcome in outcomes])
+    report = REPORT_FORMATS[path.suffix.lower()]([outcome_record(outcome) for outcome in outcomes])
     write_output(path, report.encode("utf-8"))
 
 

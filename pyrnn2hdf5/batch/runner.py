@@ -16,8 +16,8 @@ from ..conversion.converter import size_of
 from ..conversion.outcome import Conversion, Options, Outcome
 from ..errors import FAILURES, SourceError, TargetConflictError
 from ..files.paths import canonical_path, default_target, open_regular, shared_targets, target_of
+from ..files.sources import SourceFacts
 from ..limits import Limits
-from ..pyrnn.findings import SourceFacts
 from ..sandbox.messages import decode, types_of
 from ..sandbox.process import Ending, Process
 from ..verification.behaviour import Behaviour
@@ -25,7 +25,7 @@ from ..verification.checks import DataSetCheck, LabelsCheck
 from ..verification.comparison import Verification
 from .discovery import Skipped, Unlisted, sha256_if_readable, source_files, tell_by_raising, tell_nobody
 
-PROGRAM: Final = "pyrnn2hdf5.batch.worker"
+WORKER_PROGRAM: Final = "pyrnn2hdf5.batch.worker"
 MAX_CONVERSIONS: Final = 200
 """Models that one process converts before a new one takes its place, so that its memory stays flat."""
 
@@ -135,7 +135,7 @@ class _Pool:
         return replace(outcome, seconds=round(time.perf_counter() - start, 3))
 
     def _ask(self, job: Job) -> Outcome:
-        process, done = self._idle.pop() if self._idle else (Process(PROGRAM, environment=os.environ), 0)
+        process, done = self._idle.pop() if self._idle else (Process(WORKER_PROGRAM, environment=os.environ), 0)
         self._running.add(process)
         if self._stopped:
             process.stop()

@@ -70,6 +70,12 @@ def tell(name: object, error: BaseException) -> None:
     typer.echo(f"error: {visible(name)}: {explain(error, name)}", err=True)
 
 
+def warn(name: object, warnings: Iterable[object]) -> None:
+    """What may be wrong with something that went well."""
+    for warning in warnings:
+        typer.echo(f"warning: {visible(name)}: {visible(warning)}", err=True)
+
+
 def tell_unlisted(errors: Sequence[OSError]) -> bool:
     """Tell which places could not be searched; returns whether there were any."""
     for error in errors:
@@ -97,7 +103,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-COLUMNS: Final = (20, 1000)
+WIDTHS: Final = (20, 1000)
 """Least and most columns of what is laid out, whatever COLUMNS says: lines are padded up to there."""
 
 
@@ -109,7 +115,7 @@ def console_on(file: TextIO) -> Console:
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     width = None if file.isatty() else 80
     with contextlib.suppress(KeyError, ValueError):
-        width = min(max(int(os.environ["COLUMNS"]), COLUMNS[0]), COLUMNS[1])
+        width = min(max(int(os.environ["COLUMNS"]), WIDTHS[0]), WIDTHS[1])
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False, _environ=environment)
 
 
@@ -123,7 +129,8 @@ def fail(message: str) -> NoReturn:
 
 
 @contextlib.contextmanager
-def unwritable_is_told() -> Iterator[None]:
+def failure_is_told() -> Iterator[None]:
+    """Fails where what is done fails for a reason that a user is to know."""
     try:
         yield
     except FAILURES as error:
@@ -136,7 +143,7 @@ def prepare_outputs(*outputs: Path | None) -> None:
 
     for output in outputs:
         if output:
-            with unwritable_is_told():
+            with failure_is_told():
                 prepare_output(output)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..conversion.outcome import Format
-from ..errors import MissingExtraError, ReaderError, TargetExistsError
+from ..errors import ReaderError, TargetExistsError
+from ..extras import require
 from ..files.paths import means_folder
 from ..records import outcome_record
 from ..text import visible
@@ -20,14 +21,15 @@ from .common import (
     Exit,
     explain,
     fail,
+    failure_is_told,
     prepare_outputs,
     print_json,
     refuse_overwriting,
     tell,
     tell_skipped,
     tell_unlisted,
-    unwritable_is_told,
     usable_cores,
+    warn,
 )
 from .options import (
     AllowGlobals,
@@ -42,12 +44,11 @@ from .options import (
     limits_of,
 )
 from .progress import progress, say
-from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
+from .text_output import conversion_details, conversion_line, outcome_line, problem_lines, summary_lines
 
 if TYPE_CHECKING:
     from ..batch.runner import Job
     from ..conversion.outcome import Options, Outcome
-
 
 TIMEOUT = 300.0
 """Seconds for one of many models, unless told otherwise."""
@@ -120,12 +121,8 @@ def convert(
     if to is not Format.HDF5 and (float64 or compress):
         raise typer.BadParameter("expected hdf5 with --float64 or --compress", param_hint="--to")
     if to is Format.ONNX and not no_verify:
-        from ..onnx_graph.execution import require
-
-        try:
-            require()
-        except MissingExtraError as error:
-            fail(str(error))
+        with failure_is_told():
+            require("onnx")
     folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
     alone = len(sources) == 1 and not folders
     if pattern is not None and not folders:
@@ -161,8 +158,7 @@ def _convert_one(
     conversion = outcome.conversion
     if conversion is None:
         fail(f"{visible(source)}: {explain(outcome.error or AssertionError(), source)}")
-    for warning in conversion.warnings:
-        typer.echo(f"warning: {visible(source)}: {visible(warning)}", err=True)
+    warn(source, conversion.warnings)
     if not (as_json or quiet):
         typer.echo(conversion_line(conversion))
         for line in conversion_details(conversion) if verbose else ():
@@ -208,7 +204,7 @@ def _convert_many(
                     print_json(outcome_record(outcome))
                 while not (as_json or quiet) and shown in done:
                     # In the order of the sources: up to the first that is still at work.
-                    told = _told(done[shown]) if together else []
+                    told = problem_lines(done[shown]) if together else []
                     if not (together and done[shown].error):
                         told.insert(0, outcome_line(done[shown]))
                     for line in told:
@@ -219,30 +215,20 @@ def _convert_many(
         outcomes = [done[number] for number in sorted(done)]
         try:
             if report:
-                with unwritable_is_told():
+                with failure_is_told():
                     write_report(report, outcomes)
                 if not quiet:
                     typer.echo(f"report written to {visible(report)}", err=True)
         finally:
             try:
                 for number in sorted(done):
-                    for line in _told(done[number]) if not together or number >= shown else ():
+                    for line in problem_lines(done[number]) if not together or number >= shown else ():
                         typer.echo(line, err=True)
             finally:
                 for line in () if as_json or quiet else summary_lines(outcomes, len(jobs), time.perf_counter() - start):
                     say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
-
-
-def _told(outcome: Outcome) -> list[str]:
-    """What went wrong, and what is to be known of what went well."""
-    source = visible(outcome.source)
-    warnings = outcome.conversion.warnings if outcome.conversion else ()
-    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
-    if outcome.error is not None:
-        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
-    return told
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

@@ -14,15 +14,13 @@ import typer
 
 from ..text import visible
 from .common import console_on
+from .text_output import STATUSES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..conversion.outcome import Outcome
 
-
-STYLES: Final = {"converted": "green", "up to date": "dim", "duplicate": "cyan", "refused": "red", "failed": "bold red"}
-"""Of a status at the start of a line, on a terminal; what they are is said in words as well."""
 
 GROOVE: Final = "bright_black"
 """Of the empty part of the bar: grey, whether the terminal is light or dark."""
@@ -36,8 +34,8 @@ def say(line: str, console: Console | None = None) -> None:
     from rich.text import Text
 
     text = Text(line)
-    status = next((status for status in STYLES if line.startswith(status)), "")
-    text.stylize(STYLES.get(status, ""), 0, len(status))
+    status = next((status for status in STATUSES if line.startswith(status)), "")
+    text.stylize(STATUSES.get(status, ""), 0, len(status))
     (console or console_on(sys.stdout)).print(text, soft_wrap=True)
 
 

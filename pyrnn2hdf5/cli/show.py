@@ -16,12 +16,12 @@ from .common import (
     Exit,
     console_on,
     explain,
+    failure_is_told,
     prepare_outputs,
     print_json,
     refuse_overwriting,
     tell_skipped,
     tell_unlisted,
-    unwritable_is_told,
     usable_cores,
 )
 from .options import AllowGlobals, Jobs, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, limits_of
@@ -167,5 +167,5 @@ def _write(pages: list[RenderableType], svg: Path | None, html: Path | None, pat
     title = ", ".join(visible(path.name or path, 40) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     for target, draw in ((svg, picture.svg), (html, picture.html)):
         if target:
-            with unwritable_is_told():
+            with failure_is_told():
                 write_output(target, draw(pages, title).encode("utf-8"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..text import format_size, visible
+from .common import explain
 
 if TYPE_CHECKING:
     from ..conversion.outcome import Conversion, Outcome
@@ -83,15 +84,16 @@ def verdict_reason(verification: Verification) -> str:
 def verdict_lines(source: object, result: object, verification: Verification) -> list[str]:
     """The report on one pair of models: the verdict, then a line a layer."""
     verdict = "equal" if verification.ok else "DIFFERENT"
-    lines = [
-        f"{verdict}: {visible(source)} and {visible(result)}",
-        f"  stored     {visible(stored_line(verification))}",
-        f"  labels     {visible(labels_line(verification))}",
-        f"  behaviour  {visible(behaviour_line(verification.behaviour))}",
-    ]
+    layers = {
+        "stored": stored_line(verification),
+        "labels": labels_line(verification),
+        "behaviour": behaviour_line(verification.behaviour),
+    }
     if verification.onnxruntime:
-        lines.append(f"  onnxruntime  {visible(behaviour_line(verification.onnxruntime))}")
-    return lines
+        layers["onnxruntime"] = behaviour_line(verification.onnxruntime)
+    width = max(map(len, layers))
+    lines = [f"  {layer:<{width}}  {visible(line)}" for layer, line in layers.items()]
+    return [f"{verdict}: {visible(source)} and {visible(result)}", *lines]
 
 
 def conversion_details(conversion: Conversion) -> list[str]:
@@ -116,10 +118,17 @@ def conversion_details(conversion: Conversion) -> list[str]:
 HARMLESS: Final = "\u00ad\u200c\u200d"
 """Format characters that scripts need and that steer no terminal: soft hyphen, non-joiner, joiner."""
 
-SHOWN: Final = 5
+SHOWN_ROWS: Final = 5
 """Worst lines and confusions shown; JSON has all confusions."""
 
-STATUSES: Final = ("converted", "up to date", "duplicate", "refused", "failed")
+STATUSES: Final = {
+    "converted": "green",
+    "up to date": "dim",
+    "duplicate": "cyan",
+    "refused": "red",
+    "failed": "bold red",
+}
+"""How a model may end, and the style of that word at the start of a line on a terminal."""
 
 
 def outcome_line(outcome: Outcome) -> str:
@@ -130,6 +139,16 @@ def outcome_line(outcome: Outcome) -> str:
     if outcome.status == "duplicate":
         line += f" (has the content of {visible(outcome.duplicate_of)})"
     return line
+
+
+def problem_lines(outcome: Outcome) -> list[str]:
+    """What went wrong, and what is to be known of what went well."""
+    source = visible(outcome.source)
+    warnings = outcome.conversion.warnings if outcome.conversion else ()
+    told = [f"warning: {source}: {visible(warning)}" for warning in warnings]
+    if outcome.error is not None:
+        told.insert(0, f"{outcome.status}: {source}: {explain(outcome.error, outcome.source)}")
+    return told
 
 
 def summary_lines(outcomes: Sequence[Outcome], total: int, seconds: float) -> list[str]:
@@ -161,13 +180,13 @@ def evaluation_lines(evaluation: Evaluation, images: Sequence[object]) -> list[s
     rate = evaluation.error_rate
     said = f"{format_count(len(images), 'line')}, {format_count(length, 'character')}, {format_count(errors, 'error')}"
     lines = [f"{said}: character error rate {'undefined' if rate is None else f'{rate:.2%}'}"]
-    worst = evaluation.worst(SHOWN)
+    worst = evaluation.worst(SHOWN_ROWS)
     if worst:
         lines.append("worst lines (errors of characters)")
         lines += [f"  {evaluation.errors[i]:>3} of {evaluation.lengths[i]:<3}  {visible(images[i])}" for i in worst]
         lines.append("commonest confusions (truth, read)")
         lines += [
-            f"  {count:>3}  {_char(truth)}  {_char(read)}" for truth, read, count in evaluation.confusions[:SHOWN]
+            f"  {count:>3}  {_char(truth)}  {_char(read)}" for truth, read, count in evaluation.confusions[:SHOWN_ROWS]
         ]
     return lines
 

@@ -18,12 +18,13 @@ from .common import (
     Exit,
     explain,
     fail,
+    failure_is_told,
     prepare_outputs,
     print_json,
     refuse_overwriting,
     tell_skipped,
     tell_unlisted,
-    unwritable_is_told,
+    warn,
 )
 from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, finite, limits_of
 from .text_output import verdict_lines, verdict_reason
@@ -93,7 +94,7 @@ def verify(
     if folders:
         found, unpaired = pairs(folders[0], folders[-1], unlisted.append, skipped.append)
         for path in unpaired:
-            typer.echo(f"warning: {visible(path)}: belongs to no source, not verified", err=True)
+            warn(path, ["belongs to no source, not verified"])
     failed = tell_unlisted(unlisted)
     if not quiet:
         tell_skipped(skipped)
@@ -114,7 +115,7 @@ def verify(
         from ..batch.reports import junit as as_junit
         from ..files.atomic import write_output
 
-        with unwritable_is_told():
+        with failure_is_told():
             write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
         if not quiet:
             typer.echo(f"report written to {visible(junit)}", err=True)

@@ -22,14 +22,15 @@ from ..errors import (
     SourceError,
     TargetExistsError,
 )
+from ..extras import require
 from ..files.atomic import make_folder_of, refuse_other_than_file
 from ..files.paths import sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
+from ..hdf5.reader import read_stored
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import check_source, read_source_model, read_stored
+from ..load import check_source, read_source_model
 from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
-from ..onnx_graph.execution import require
 from ..onnx_graph.model_file import read_onnx
 from ..sandbox.bounded import Reader
 from .outcome import Conversion, Format, Options, Outcome
@@ -177,7 +178,7 @@ def _look(
     """Source and target as paths, and the outcome where a target is left alone: all before the model is read."""
     source = usable_path(source)
     if options.to == "onnx" and options.verify:
-        require()
+        require("onnx")
     # What is no model at all is told before anything is said about a target.
     check_source(source, limits=options.limits, hdf5=options.to != "hdf5")
     path = usable_path(target) if target and exact else target_of(source, target, options.to)

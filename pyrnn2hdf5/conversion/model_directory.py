@@ -12,7 +12,8 @@ from typing import Final
 
 from ..errors import Pyrnn2Hdf5Error
 from ..files import atomic
-from ..load import LOOK, is_hdf5, is_onnx, is_pronn, read_source, recorded_source
+from ..hdf5.reader import read_source
+from ..load import RECORD_LIMITS, is_hdf5, is_onnx, is_pronn, recorded_source
 from ..model.model import Source
 from ..pyrnn.stream import is_pyrnn
 
@@ -118,7 +119,7 @@ def _entry(path: Path) -> Entry | None:
             old = time.time() - found.st_mtime > LEFTOVER_AGE
             return Entry(path, "leftover", *facts, stale="leftover of an interrupted write" if old else None)
         if path.suffix == ".hdf5" or is_hdf5(path):
-            source = _usable(read_source(path, limits=LOOK))
+            source = _usable(read_source(path, limits=RECORD_LIMITS))
             return Entry(path, "converted" if source else "other", *facts, source)
         if is_pronn(path):
             return Entry(path, "pronn", *facts)

@@ -19,8 +19,9 @@ from pathlib import Path
 from ..errors import InvalidModelError, Pyrnn2Hdf5Error
 from ..files.paths import default_target, sha256_of, usable_path
 from ..hdf5.layout import KIND, restore, store
+from ..hdf5.reader import load_hdf5
 from ..limits import DEFAULT_LIMITS, Limits
-from ..load import is_hdf5, is_onnx, load_file, load_hdf5
+from ..load import is_hdf5, is_onnx, load_file
 from ..model.model import Model
 from ..text import describe_error
 from .converter import convert

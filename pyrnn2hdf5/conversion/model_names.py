@@ -24,11 +24,11 @@ OCRD: Final = "ocrd-cis-ocropy-recognize"
 
 ENDINGS: Final = (
     *(".hdf5", ".pyrnn.hdf5", ".pyrnn.gz", ".pyrnn", ".pyrnn.bz2", ".pyrnn.xz", ".pronn"),
-    *(".gz", ".bz2", ".xz"),
+    *(".gz", ".bz2", ".xz", ".onnx", ".pyrnn.onnx"),
 )
-"""What a user leaves out at the end of a name, what is read fastest first."""
+"""What a user leaves out at the end of a name, what is read fastest first, and last what was made for others."""
 
-MAX_LISTED: Final = 1000
+MAX_ENTRIES: Final = 1000
 """Most files of a folder that are looked at."""
 
 MAX_CLOSE: Final = 3
@@ -83,7 +83,7 @@ def model_names(folders: Sequence[Path]) -> list[str]:
     found: list[str] = []
     for folder in folders:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            found += sorted(entry.name for entry in itertools.islice(entries, MAX_LISTED))
+            found += sorted(entry.name for entry in itertools.islice(entries, MAX_ENTRIES))
     return [name for name in found if name.endswith(ENDINGS)]
 
 

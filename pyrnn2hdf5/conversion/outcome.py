@@ -11,7 +11,7 @@ from ..errors import Failure, TargetConflictError, TargetExistsError, Verificati
 from ..limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from ..pyrnn.findings import SourceFacts
+    from ..files.sources import SourceFacts
     from ..verification.comparison import Verification
 
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Hdf5LayoutError, InvalidModelError, SourceError, TargetExistsError, VerificationError
+from ..extras import require
 from ..files.atomic import new_file
 from ..files.paths import usable_path
-from ..hdf5.h5py_io import to_bytes
+from ..hdf5.h5py_io import to_hdf5
 from ..hdf5.layout import Stored, restore, store
 from ..hdf5.plain_reader import NotPlainError
-from ..load import read_by_library, read_plain
+from ..hdf5.reader import read_by_library, read_plain
 from ..model.model import Model
 from ..onnx_graph import execution, model_file
 from ..verification.comparison import Verification, compare
@@ -88,7 +89,7 @@ def save_onnx(model: Model, path: str | os.PathLike[str], *, force: bool = False
     OSError
         Where it cannot be written.
     """
-    execution.require()
+    require("onnx")
     return _save(onnx_file(model), path, force=force)
 
 
@@ -98,12 +99,12 @@ Check = Callable[[Path], Verification]
 
 def hdf5_file(model: Model, stored: Stored) -> tuple[bytes, Check]:
     """The HDF5 file of the stored form of a model, and its check."""
-    return to_bytes(stored), lambda path: verify_written(model, stored, path)
+    return to_hdf5(stored), lambda path: verify_written(model, stored, path)
 
 
 def onnx_file(model: Model) -> tuple[bytes, Check]:
     """The ONNX file of a model, and its check. Raises `InvalidModelError` where a weight overflows float32."""
-    return model_file.to_bytes(model), lambda path: verify_written_onnx(model, path)
+    return model_file.to_onnx(model), lambda path: verify_written_onnx(model, path)
 
 
 def _save(file: tuple[bytes, Check], path: str | os.PathLike[str], *, force: bool) -> Verification:
@@ -151,7 +152,7 @@ def verify_written_onnx(model: Model, path: Path) -> Verification:
     """As `verify_written` for an ONNX file, which onnx checks and onnxruntime runs too."""
     try:
         data = path.read_bytes()
-        again = model_file.to_model(data)
+        again = model_file.from_onnx(data)
         verification = compare(store(model, float64=True), store(again), model, again)
     except (SourceError, InvalidModelError) as error:
         raise VerificationError(f"verification failed: {error}") from error

@@ -14,7 +14,7 @@ from .paths import SOURCE_NAME
 
 ZIP: Final = "a zip archive"
 
-FORMATS: Final = (
+OTHER_FORMATS: Final = (
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (rb"\x89PNG\r\n\x1a\n", "a PNG image"),
     (rb"\xff\xd8\xff", "a JPEG image"),
@@ -45,7 +45,11 @@ FORMATS: Final = (
         "a clstm network: another architecture, without peepholes",
     ),
     # Of ONNX's ModelProto: ir_version, then producer_name.
-    (rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]", "an ONNX model"),
+    (rb"\x08[\x01-\x7f]\x12\npyrnn2hdf5", "an ONNX model: if it is packed, unpack it first"),
+    (
+        rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]",
+        "an ONNX model that pyrnn2hdf5 did not write, and it reads no other: take the model that this was made from",
+    ),
     # Of Core ML's Model: specificationVersion, then description.
     (rb"\x08[\x01-\x7f]\x12", "a Core ML model, as kraken 1.0 and later write them"),
     (rb'.{5}\0\0\0\{"', "a safetensors file, as kraken of today writes them"),
@@ -56,7 +60,7 @@ ANNEX: Final = re.compile(r"(\.\./)*(\.git|/)/?annex/objects/")
 BASE64: Final = re.compile(r"(H4sI|QlpoOT|/Td6WFoA|gA[IJQU])[A-Za-z0-9+/=\s]+")
 """The beginnings of gzip, bzip2 and xz data, and of binary pickles, in Base64."""
 
-SHOWN: Final = 40
+SHOWN_CHARACTERS: Final = 40
 """Most characters of a text that are shown."""
 
 MAX_TAIL: Final = 2**20
@@ -66,7 +70,7 @@ MAX_MEMBERS: Final = 1000
 MAX_SKIPPED: Final = 16 * 2**20
 """Most members of a tar archive that are looked at, and most bytes that are read of it."""
 
-BLOCK: Final = 512
+TAR_BLOCK: Final = 512
 """Bytes that a tar archive is made of, and its headers take."""
 
 
@@ -75,13 +79,13 @@ def describe(head: bytes, stream: IO[bytes], file: IO[bytes] | None, packing: st
 
     `stream` is at its beginning, unpacked; `file` is the same where nothing packs it, and can seek.
     """
-    if _is_tar_header(head[:BLOCK]):
+    if _is_tar_header(head[:TAR_BLOCK]):
         packed = f" packed by {packing}" if packing else ""
         model = None
         with contextlib.suppress(SourceError):
             model = _model_in_tar(stream)
         return f"a tar archive{packed}" + _holding(model)
-    name = next((name for beginning, name in FORMATS if re.match(beginning, head, re.DOTALL)), None)
+    name = next((name for beginning, name in OTHER_FORMATS if re.match(beginning, head, re.DOTALL)), None)
     return _describe_zip(file) if name == ZIP and file else name
 
 
@@ -90,7 +94,7 @@ def describe_text(beginning: bytes) -> str | None:
     text = _decoded(beginning)
     if text is None or not text.strip():
         return None
-    shown = f"'{visible(text.strip()[:SHOWN])}'"
+    shown = f"'{visible(text.strip()[:SHOWN_CHARACTERS])}'"
     if ANNEX.match(text):
         return f"a git-annex pointer, {shown}: fetch the file itself with `git annex get`"
     if BASE64.fullmatch(text):
@@ -138,7 +142,7 @@ def _model_in_tar(stream: IO[bytes]) -> str | None:
     """The name of the first model in a tar archive, as far as it is looked at."""
     left = MAX_SKIPPED
     for _ in range(MAX_MEMBERS):
-        header = stream.read(BLOCK)
+        header = stream.read(TAR_BLOCK)
         if not _is_tar_header(header):
             break
         # What old and new programs have in common: a name and, where POSIX is followed, what comes before it.
@@ -148,17 +152,17 @@ def _model_in_tar(stream: IO[bytes]) -> str | None:
             return name
         size = header[124:136].strip(b" \0")
         # A size that is not in octal digits is one of gigabytes.
-        blocks = -(-int(size, 8) // BLOCK) if re.fullmatch(rb"[0-7]+", size) else MAX_SKIPPED
-        left -= BLOCK * (blocks + 1)
+        blocks = -(-int(size, 8) // TAR_BLOCK) if re.fullmatch(rb"[0-7]+", size) else MAX_SKIPPED
+        left -= TAR_BLOCK * (blocks + 1)
         if left < 0:
             break
-        stream.read(BLOCK * blocks)
+        stream.read(TAR_BLOCK * blocks)
     return None
 
 
 def _is_tar_header(block: bytes) -> bool:
     checksum = block[148:156].strip(b" \0")
-    if len(block) < BLOCK or not re.fullmatch(rb"[0-7]+", checksum):
+    if len(block) < TAR_BLOCK or not re.fullmatch(rb"[0-7]+", checksum):
         return False
     return int(checksum, 8) == sum(block) - sum(block[148:156]) + 8 * ord(" ")
 

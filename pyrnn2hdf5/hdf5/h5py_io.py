@@ -27,7 +27,7 @@ LIBVER: Final = ("earliest", "v108")
 FILTERS: Final = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
-def to_bytes(stored: Stored) -> bytes:
+def to_hdf5(stored: Stored) -> bytes:
     """The HDF5 file of a stored model. No time, host or path gets into it."""
     # Built in memory, so that a full disk is met by one plain write, not inside HDF5. To the library it is open
     # under its name, which another thread must not use; the name is not in the file.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidModelError
 from ..model.compatibility import codec_problems, kraken_labels
-from ..model.lstm import Float64
-from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
+from ..model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
+from ..model.network import Float64, arrays_of, network_of
 from ..model.shapes import GATES, PEEPHOLES, place
 from ..text import shorten
 

@@ -32,7 +32,7 @@ MAX_ROWS: Final = 1000
 MAX_COMMAND: Final = 2**16
 """Longest training command in bytes."""
 
-MAX_STRING: Final = 4096
+MAX_ATTRIBUTE: Final = 4096
 """Longest string attribute in bytes; a file name has at most 255."""
 
 

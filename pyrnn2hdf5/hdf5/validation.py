@@ -21,8 +21,8 @@ from .schema import (
     FORMAT_VERSION,
     GROUP,
     KERAS,
+    MAX_ATTRIBUTE,
     MAX_COMMAND,
-    MAX_STRING,
     PARAMETER,
     ROOT,
     Expected,
@@ -190,8 +190,8 @@ def _string(group: Group, name: str) -> str | None:
         return None
     if not isinstance(data, bytes):
         raise Hdf5LayoutError(f"{name}: expected one string, got {data.dtype} of shape {data.shape}")
-    if len(data) > MAX_STRING:
-        raise Hdf5LayoutError(f"{name}: expected a string of at most {MAX_STRING} bytes, got {len(data)}")
+    if len(data) > MAX_ATTRIBUTE:
+        raise Hdf5LayoutError(f"{name}: expected a string of at most {MAX_ATTRIBUTE} bytes, got {len(data)}")
     return data.decode("utf-8", "surrogatepass")
 
 

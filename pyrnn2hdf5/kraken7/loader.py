@@ -25,7 +25,7 @@ BEGINNINGS: Final = (
     *(b"\x80", b"(", b"c", b"]", b"}"),  # a pickle
     b"\n\npyrnn-bidi",  # a pronn
 )
-HEAD: Final = 12
+MAGIC_SIZE: Final = 12
 
 # A child of kraken's own logger, so that its -v decides what is shown.
 logger = logging.getLogger("kraken.pyrnn2hdf5")
@@ -53,7 +53,7 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than all of this
-            head = file.read(HEAD)
+            head = file.read(MAGIC_SIZE)
     except OSError as error:
         raise ValueError(error.strerror) from error
     if not is_ours(head):
@@ -81,6 +81,6 @@ def load_model(path: str | os.PathLike[str], tasks: Sequence[str] | None = None)
 
 
 def is_ours(head: bytes) -> bool:
-    """Whether a file with these first `HEAD` bytes may be a pyrnn, packed or not, a pronn, or an HDF5 model."""
+    """Whether a file with these first `MAGIC_SIZE` bytes may be a pyrnn, packed or not, a pronn, or an HDF5 model."""
     # The length before the header of a safetensors file may look like any of the short ones.
     return head.startswith(BEGINNINGS) and head[5:9] != b"\0\0\0{"

@@ -22,8 +22,8 @@ from kraken.models import RecognitionBaseModel
 from PIL import Image, ImageOps
 
 from ..errors import InvalidModelError
-from ..model.lstm import Float64
-from ..model.model import Codec, LineNormalizer, Model, arrays_of, codec_of, network_of
+from ..model.model import Codec, LineNormalizer, Model, codec_of
+from ..model.network import Float64, arrays_of, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes
 from ..ocr.images import grey_values
 from ..ocr.line_normalization import normalizer_warning
@@ -33,9 +33,9 @@ from ..text import describe_error, visible
 # A child of kraken's own logger, so that its -v decides what is shown.
 logger = logging.getLogger("kraken.pyrnn2hdf5")
 
-Line: TypeAlias = BBoxLine | BaselineLine
-Record: TypeAlias = BBoxOCRRecord | BaselineOCRRecord
-BLANK: Final = np.ones((2, 2))
+SegmentedLine: TypeAlias = BBoxLine | BaselineLine
+OCRRecord: TypeAlias = BBoxOCRRecord | BaselineOCRRecord
+BLANK_IMAGE: Final = np.ones((2, 2))
 
 
 class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
@@ -124,7 +124,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
         if config.temperature != 1:
             logger.warning("temperature %g has no effect: characters are decoded as in ocropy", config.temperature)
 
-    def predict(self, im: Image.Image, segmentation: Segmentation) -> Iterator[Record]:
+    def predict(self, im: Image.Image, segmentation: Segmentation) -> Iterator[OCRRecord]:
         """Read the lines of a page, after `prepare_for_inference`.
 
         Parameters
@@ -150,7 +150,7 @@ class PyrnnModel(torch.nn.Module, RecognitionBaseModel):  # type: ignore[misc]
                 except ValueError as error:
                     # kraken's own, of a place that is not on the page.
                     logger.warning("line %s: %s", visible(line.id), visible(error))
-                    image = BLANK
+                    image = BLANK_IMAGE
                 shapes.append(image.shape)
                 yield image
 
@@ -197,7 +197,7 @@ def _on_zero(page: Image.Image, *, polygons: bool) -> Image.Image:
     return Image.merge("RGB", (inverted, full, full))
 
 
-def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
+def _cut(page: Image.Image, segmentation: Segmentation, line: SegmentedLine) -> Float64:
     """A line of a page of `_on_zero` as grey values (h, w), float64 in 0..1, dark on light.
 
     Raises `ValueError` where it is not on the page.
@@ -211,7 +211,7 @@ def _cut(page: Image.Image, segmentation: Segmentation, line: Line) -> Float64:
     return (255 - values) / 255
 
 
-def _record(line: Line, segmentation: Segmentation, result: Recognition, height: int, width: int) -> Record:
+def _record(line: SegmentedLine, segmentation: Segmentation, result: Recognition, height: int, width: int) -> OCRRecord:
     """A line as kraken knows it: a place and a confidence for each code point of its text.
 
     The network says where the middle of a character is. It reaches half way to its neighbours; the

@@ -5,7 +5,6 @@ Whatever was read, from a pickle or from HDF5, becomes a `Model` here or is refu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InvalidModelError
 from ..text import shorten
 from .decoding import THRESHOLD, decode_classes
-from .lstm import LSTM, Float64, Network, Softmax, forward_batch
-from .shapes import DIRECTIONS, GATES, PEEPHOLES, check_labels, check_shapes, full_name, place
+from .forward_pass import forward_batch
+from .network import Float64, Network, arrays_of
+from .shapes import check_labels, check_shapes, full_name, place
 
 UNKNOWN: Final = "~"
 """What OCRopus reads for a class without a label."""
@@ -161,21 +161,3 @@ def _check_weights(network: Network) -> None:
             raise InvalidModelError(
                 f"{full_name(name)}: expected finite numbers, got {values[index]} at {place(index)}"
             )
-
-
-def network_of(arrays: Mapping[str, Float64], Ni: int, Ns: int, No: int) -> Network:
-    """Build a network from 15 arrays named `forward.WGI` ... `reversed.WOP` and `W2`."""
-    dims = (Ni, Ns, 1 + Ni + Ns)
-    lstms = [
-        LSTM(dims, **{weight: arrays[f"{direction}.{weight}"] for weight in GATES + PEEPHOLES})
-        for direction in DIRECTIONS
-    ]
-    return Network(lstms[0], lstms[1], Softmax(2 * Ns, No, arrays["W2"]))
-
-
-def arrays_of(network: Network) -> dict[str, Float64]:
-    """The 15 weight arrays of a network by name; the inverse of `network_of`."""
-    arrays = {"W2": network.softmax.W2}
-    for direction, lstm in (("forward", network.forward_lstm), ("reversed", network.reversed_lstm)):
-        arrays.update({f"{direction}.{weight}": getattr(lstm, weight) for weight in GATES + PEEPHOLES})
-    return arrays

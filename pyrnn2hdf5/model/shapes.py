@@ -40,7 +40,7 @@ def check_shapes(Ni: int, No: int, dims: Sequence[Dims], softmax: tuple[int, int
     softmax
         (No, Nh) as the output layer declares them.
     shapes
-        Of the 15 weight arrays, named as in `model.arrays_of`.
+        Of the 15 weight arrays, named as in `network.arrays_of`.
     """
     for direction, found in zip(DIRECTIONS, dims, strict=True):
         _check_lstm(direction, found, shapes)

@@ -20,9 +20,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.lstm import Float32, Float64
+from ..model.network import Float32, Float64
 
-BLOCK: Final = 2**18
+BLOCK_PIXELS: Final = 2**18
 """Pixels looked at together, so that no copy is as large as the image."""
 
 TRUNCATE: Final = 4.0
@@ -76,8 +76,8 @@ def dewarp(line: Float64, center: Integers, r: int, Ni: int) -> Float32:
 
 
 def _blocks(h: int, w: int) -> Iterator[slice]:
-    """Ranges of columns, of some `BLOCK` pixels each."""
-    size = max(BLOCK // max(h, 1), 1)
+    """Ranges of columns, of some `BLOCK_PIXELS` pixels each."""
+    size = max(BLOCK_PIXELS // max(h, 1), 1)
     return (slice(start, min(start + size, w)) for start in range(0, w, size))
 
 
@@ -108,7 +108,7 @@ def _smoothed(line: Float64, sigma: float) -> Float64:
     # Long enough that what runs over the end comes back where nothing is looked at.
     size = _transform_size(w + radius)
     transfer = np.fft.rfft(kernel, size)
-    some = max(BLOCK // size, 1)
+    some = max(BLOCK_PIXELS // size, 1)
     for start in range(0, h, some):
         rows = result[start : start + some]
         rows[:] = np.fft.irfft(np.fft.rfft(rows, size) * transfer, size)[:, radius : radius + w]

@@ -9,11 +9,12 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from ..errors import InvalidInputError, missing_extra
+from ..errors import InvalidInputError
+from ..extras import require
 from ..limits import MAX_PIXELS, MAX_TRUTH
-from ..model.lstm import Float64
+from ..model.network import Float64
 
-FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
+IMAGE_FORMATS: Final[tuple[str, ...]] = ("PNG", "TIFF", "JPEG", "JPEG2000", "WEBP", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes by itself; for others, such as EPS, it starts another program."""
 
 BAND: Final = 2**18
@@ -27,17 +28,16 @@ def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
     limits, as `read_line` does. Raises `InvalidInputError` for what is no image of a sane size, `MissingExtraError`
     without Pillow.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise missing_extra("Pillow") from error
+    require("ocr")
+    from PIL import Image, UnidentifiedImageError
+
     try:
         # What Pillow has to say about odd files is no concern of the caller.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.init()
             # Not every Pillow was built with every format.
-            formats = [name for name in FORMATS if name in Image.OPEN]
+            formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
             with Image.open(file, formats=formats) as image:
                 w, h = image.size
                 if w * h > MAX_PIXELS:
@@ -46,7 +46,7 @@ def decode_image(file: IO[bytes]) -> tuple[Float64, bool]:
     except (InvalidInputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise InvalidInputError(f"expected an image ({', '.join(FORMATS)}), got something else") from error
+        raise InvalidInputError(f"expected an image ({', '.join(IMAGE_FORMATS)}), got something else") from error
     except Exception as error:
         # Pillow raises about any type for a damaged file; all of it means the same here.
         raise InvalidInputError(f"not a readable image: {error}") from error

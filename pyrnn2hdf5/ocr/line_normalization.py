@@ -1,24 +1,19 @@
-"""Line images become network input; those in files are decoded and dewarped by a process with limits of its own."""
+"""A line image becomes network input: checked, dewarped as its model asks for, turned into steps."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InvalidInputError, LoadLimitError
-from ..limits import LINE_LIMITS, MAX_HEIGHT, MAX_PIXELS, MAX_STEPS, Limits
-from ..model.lstm import PAD, Float32, Float64
+from ..errors import InvalidInputError
+from ..limits import MAX_HEIGHT, MAX_PIXELS
 from ..model.model import LineNormalizer
-from ..sandbox.bounded import Reader, bounded
-from ..sandbox.messages import types_of
+from ..model.network import Float32, Float64
 from .dewarping import dewarp, measure
-from .images import decode_image
 
 USUAL_HEIGHT: Final = (12, 300)
 TALL: Final = 4
@@ -32,9 +27,6 @@ CENTER: Final = {"range": 4.0, "smoothness": 1.0, "extra": 0.3}
 
 CENTER_MAX: Final = 20.0
 """Greatest parameter taken from a model: they scale memory and time."""
-
-Image = str | os.PathLike[str] | NDArray[Any]
-"""A line image: its path, or its grey values (h, w), dark on light."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,104 +53,7 @@ class PreparedLine:
         return min(max((step - self.pad) / self.scale, 0.0), self.width - 1.0)
 
 
-def read_line(
-    image: Image,
-    normalizer: LineNormalizer | None,
-    Ni: int,
-    *,
-    pad: int = PAD,
-    normalize: bool = True,
-    most: int = MAX_STEPS,
-    reader: Reader | None = None,
-) -> PreparedLine:
-    """A line image as input of a network with `Ni` inputs.
-
-    Parameters
-    ----------
-    image
-        Its grey values, or its path; a file is read by a process of its own, within `LINE_LIMITS`.
-    normalizer
-        Has the parameters of the CenterNormalizer that dewarps it, where it is one.
-    Ni
-        Height of the dewarped line in pixels.
-    pad
-        Steps of silence at both ends.
-    normalize
-        Without it the image must be dewarped already, `Ni` pixels high.
-    most
-        Most columns of the dewarped line.
-    reader
-        The process to use, for many files.
-
-    Raises
-    ------
-    OSError, SourceError, InvalidInputError
-        Where the image cannot be read, or is no line; what only looks wrong is in the warnings of the result.
-    MissingExtraError
-        Where the extra `[ocr]` is not installed.
-    ReaderError
-        Where no process can be started to read a file.
-    """
-    options: dict[str, Any] = {
-        "parameters": _parameters(normalizer) if normalize else None,
-        "Ni": Ni,
-        "pad": pad,
-        "most": most,
-    }
-    if isinstance(image, np.ndarray):
-        return _prepared(image, **options)
-    try:
-        said = bounded(
-            f"{__name__}:prepare_file",
-            image,
-            LINE_LIMITS,
-            InvalidInputError,
-            types=types_of(PreparedLine),
-            make=_taker(Ni, pad, most),
-            reader=reader,
-            **options,
-        )
-    except LoadLimitError as error:
-        most_of = f"{LINE_LIMITS.seconds:g} s and {LINE_LIMITS.memory // 2**20} MiB"
-        raise InvalidInputError(f"image: expected at most {most_of} to decode and dewarp it, it takes more") from error
-    if isinstance(said, InvalidInputError):
-        raise said
-    return cast(PreparedLine, said)
-
-
-def prepare_file(
-    file: IO[bytes], limits: Limits, tell: Callable[[object], object], **options: Any
-) -> PreparedLine | InvalidInputError:
-    """As `read_line`, of an open file, in the process that reads it."""
-    try:
-        values, more = decode_image(file)
-        said = ("the file has further frames, only the first was read",) if more else ()
-        return _prepared(values, said, **options)
-    except InvalidInputError as error:
-        # Handed back, not raised: an image that was refused in good order is no reason for another process.
-        return error
-
-
-def _taker(Ni: int, pad: int, most: int) -> Callable[[Any], PreparedLine | InvalidInputError]:
-    """What takes a line from the process that made it, if it is one."""
-
-    def take(said: Any) -> PreparedLine | InvalidInputError:
-        if isinstance(said, InvalidInputError):
-            return said
-        xs = said.xs
-        if (
-            not (isinstance(said, PreparedLine) and xs.dtype == np.float32 and xs.ndim == 2 and xs.shape[1] == Ni)
-            or not (said.pad == pad and len(xs) <= most + 2 * pad and np.isfinite(xs).all())
-            or not (0 < said.scale < math.inf and said.width > 0)
-            or not all(isinstance(warning, str) for warning in said.warnings)
-        ):
-            raise ValueError("no line")
-        return said
-
-    return take
-
-
-def _prepared(
+def prepare_line(
     image: ArrayLike,
     said: tuple[str, ...] = (),
     *,
@@ -237,7 +132,7 @@ def _is_usable(value: object) -> bool:
     return isinstance(value, int | float) and 0 < value <= CENTER_MAX
 
 
-def _parameters(normalizer: LineNormalizer | None) -> dict[str, float]:
+def center_parameters(normalizer: LineNormalizer | None) -> dict[str, float]:
     """Those of a CenterNormalizer, from the model where all that it has are usable."""
     if normalizer is None or normalizer_warning(normalizer, 0):
         return dict(CENTER)

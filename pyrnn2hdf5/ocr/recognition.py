@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
 from ..errors import FAILURES, Failure, MissingExtraError, ReaderError
 from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
 from ..model.decoding import THRESHOLD, decode_blocks
-from ..model.lstm import PAD, Floats, Gates, Network, gates_of, hidden_units, probability_blocks
-from ..model.model import Codec, Model, arrays_of, codec_of
+from ..model.forward_pass import PAD, Gates, gates_of, hidden_units, probability_blocks
+from ..model.model import Codec, Model, codec_of
+from ..model.network import Floats, Network, arrays_of
 from ..sandbox.bounded import Reader
-from ..sandbox.threads import in_order
+from ..sandbox.threads import one_ahead, several_readers
 from ..text import shorten
-from .line_normalization import Image, PreparedLine, read_line
+from .line_normalization import PreparedLine
+from .line_reading import Image, read_line
 
-LINES: Final = 16
+BATCH_LINES: Final = 16
 """Most lines of a batch: more take no less time each."""
 
 LARGE: Final = 1e30
 """Sums of weights beyond this may leave the range of float32, which ends at 3e38."""
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -128,37 +125,26 @@ def recognize_each(
     network, gates = as_float32(model.network)
     most = most_steps(model)
 
+    def prepare(image: Image, reader: Reader) -> PreparedLine | Failure:
+        try:
+            return read_line(
+                image, model.line_normalizer, model.Ni, pad=pad, normalize=normalize, most=most, reader=reader
+            )
+        except (MissingExtraError, ReaderError):
+            raise
+        except FAILURES as error:
+            return error
+
     with ExitStack() as stack:
-        readers = [stack.enter_context(Reader()) for _ in range(max(jobs, 1))]
-        idle, stopped = deque(readers), threading.Event()
-
-        def prepare(image: Image) -> PreparedLine | Failure:
-            reader = idle.popleft()
-            try:
-                return read_line(
-                    image, model.line_normalizer, model.Ni, pad=pad, normalize=normalize, most=most, reader=reader
-                )
-            except (MissingExtraError, ReaderError):
-                raise
-            except FAILURES as error:
-                return error
-            finally:
-                idle.append(reader)
-
-        def stop() -> None:
-            # Whoever waits for a process waits no longer, and starts none.
-            stopped.set()
-            for reader in readers:
-                reader.stop()
-
         batches: Iterator[list[PreparedLine | Failure]]
         if jobs:
-            wanted = itertools.takewhile(lambda _: not stopped.is_set(), images)
-            prepared = in_order(prepare, wanted, stack.enter_context(ThreadPoolExecutor(jobs)), 2 * jobs)
-            batches = _one_ahead(_batches(prepared, model), stack.enter_context(ThreadPoolExecutor(1)))
+            # Entered before the readers: it ends when they are stopped.
+            thread = stack.enter_context(ThreadPoolExecutor(1))
+            prepared = stack.enter_context(several_readers(prepare, jobs, 2 * jobs))(images)
+            batches = one_ahead(_batches(prepared, model), thread)
         else:
-            batches = _batches(map(prepare, images), model)
-        stack.callback(stop)
+            reader = stack.enter_context(Reader())
+            batches = _batches((prepare(image, reader) for image in images), model)
         for batch in batches:
             lines = [line for line in batch if isinstance(line, PreparedLine)]
             read = iter(_read_batch(network, gates, codec, lines, threshold))
@@ -187,21 +173,13 @@ def as_float32(network: Network) -> tuple[Network, Gates]:
     return replace(network, softmax=replace(network.softmax, W2=W2)), gates_of([network], dtype)
 
 
-def _one_ahead(items: Iterator[Made], thread: ThreadPoolExecutor) -> Iterator[Made]:
-    """The same items, each made while the one before it is used."""
-    coming = thread.submit(next, items, None)
-    while (item := coming.result()) is not None:
-        coming = thread.submit(next, items, None)
-        yield item
-
-
 def _batches(lines: Iterator[PreparedLine | Failure], model: Model) -> Iterator[list[PreparedLine | Failure]]:
     """The lines in batches of a bounded count and size, in their order."""
     batch: list[PreparedLine | Failure] = []
     together = 0
     for line in lines:
         steps = len(line.xs) if isinstance(line, PreparedLine) else 0
-        if batch and (len(batch) == LINES or together + steps > _most_together(model)):
+        if batch and (len(batch) == BATCH_LINES or together + steps > _most_together(model)):
             yield batch
             batch, together = [], 0
         batch.append(line)

@@ -1,6 +1,6 @@
 """The libraries of the extra `[onnx]`: onnx checks a file, onnxruntime runs it.
 
-Neither is handed anything but what `model_file.to_bytes` made: what a stranger wrote is never read by them.
+Neither is handed anything but what `model_file.to_onnx` made: what a stranger wrote is never read by them.
 """
 
 from __future__ import annotations
@@ -12,26 +12,14 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
-from ..errors import VerificationError, missing_extra
-from ..model.lstm import Float32
+from ..errors import VerificationError
+from ..model.network import Float32
 from .graph import INPUT, LENGTHS
 
-SEED: Final = 2013
+NOISE_SEED: Final = 2013
 
 NOISE: Final = 9.0
 """Greatest number behind the end of a padded line; ink is 1."""
-
-
-def require() -> None:
-    """Raise `MissingExtraError` where the extra `[onnx]` is not installed."""
-    package = "onnx"
-    try:
-        import onnx  # noqa: F401
-
-        package = "onnxruntime"
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise missing_extra(package, "verified ONNX files", "onnx") from error
 
 
 def check(data: bytes) -> None:
@@ -62,7 +50,9 @@ def run(session: Any, lines: Sequence[ArrayLike]) -> list[Float32]:
     """Class probabilities of lines (T, Ni) in one batch, float32 (T, No) each; noise is behind those that end early."""
     xs = [np.asarray(line, np.float32) for line in lines]
     lengths = np.array([len(x) for x in xs], np.int64)
-    batch = RandomState(SEED).uniform(-NOISE, NOISE, (len(xs), int(lengths.max()), xs[0].shape[1])).astype(np.float32)
+    batch = (
+        RandomState(NOISE_SEED).uniform(-NOISE, NOISE, (len(xs), int(lengths.max()), xs[0].shape[1])).astype(np.float32)
+    )
     for row, x in zip(batch, xs, strict=True):
         row[: len(x)] = x
     (outputs,) = session.run(None, {INPUT: batch, LENGTHS: lengths})

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hdf5.layout import cast
-from ..model.lstm import LOGIT_CLIP, Float32, Float64, Network
-from ..model.model import arrays_of, network_of
+from ..model.forward_pass import LOGIT_CLIP
+from ..model.network import Float32, Float64, Network, arrays_of, network_of
 from ..model.shapes import DIRECTIONS, Shape, full_name
 from ..protobuf import write_field
 

@@ -14,10 +14,10 @@ from typing import Any, Final, NoReturn
 from ..errors import SourceError
 from ..limits import MAX_METADATA
 from ..model.decoding import THRESHOLD
-from ..model.lstm import PAD
+from ..model.forward_pass import PAD
 from ..model.model import Codec, LineNormalizer, Model, Parameter, Source
 
-FORMAT_VERSION: Final = 1
+METADATA_VERSION: Final = 1
 
 BLANK: Final = 0
 """The class that means no character."""
@@ -29,7 +29,7 @@ MAX_DIGITS: Final = 20
 def to_metadata(model: Model) -> dict[str, str]:
     """The entries of a model, in the order in which they stand in the file."""
     entries = {
-        "format_version": json.dumps(FORMAT_VERSION),
+        "format_version": json.dumps(METADATA_VERSION),
         "labels": json.dumps(model.codec.labels) if model.codec else None,
         "blank": json.dumps(BLANK),
         "threshold": json.dumps(THRESHOLD),
@@ -49,8 +49,8 @@ def from_metadata(entries: Mapping[str, bytes]) -> dict[str, Any]:
     """
     values = {name: _read(name, text) for name, text in entries.items()}
     version = values.get("format_version")
-    if version != FORMAT_VERSION:
-        raise SourceError(f"ONNX metadata format_version: expected {FORMAT_VERSION}, got {version!r:.40}")
+    if version != METADATA_VERSION:
+        raise SourceError(f"ONNX metadata format_version: expected {METADATA_VERSION}, got {version!r:.40}")
     labels, normalizer = values.get("labels"), values.get("line_normalizer")
     if labels is not None and not (
         isinstance(labels, list) and all(label is None or isinstance(label, str) for label in labels)

@@ -15,13 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import SourceError
+from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_ONNX, Limits
-from ..model.lstm import Float32
 from ..model.model import Model
+from ..model.network import Float32
 from ..model.shapes import Shape
-from ..pronn.reader import read_whole
 from ..protobuf import Field, read_message, write_field
-from ..pyrnn.findings import SourceFacts
 from .graph import CONSTANTS, FLOAT, graph, to_network, weight_shapes
 from .metadata import from_metadata, to_metadata
 
@@ -31,10 +30,10 @@ IR_VERSION: Final = 7
 OPERATOR_SET: Final = 13
 """The oldest whose operators all are as they still are."""
 
-MAGIC: Final = write_field(1, IR_VERSION) + write_field(2, "pyrnn2hdf5")
+ONNX_MAGIC: Final = write_field(1, IR_VERSION) + write_field(2, "pyrnn2hdf5")
 """A file of ours begins with the version of its format and its producer."""
 
-TENSOR: Final = {
+TENSOR_FIELDS: Final = {
     1: Field("dims", int, least=0, most=3),
     2: Field("data_type", int),
     8: Field("name", str),
@@ -42,45 +41,47 @@ TENSOR: Final = {
 }
 """Anything else, such as a place in another file, is not ours."""
 
-GRAPH: Final = {
+GRAPH_FIELDS: Final = {
     1: Field("node", bytes, most=100),
     2: Field("name", str),
-    5: Field("initializer", TENSOR, most=len(weight_shapes(1, 1, 1)) + len(CONSTANTS)),
+    5: Field("initializer", TENSOR_FIELDS, most=len(weight_shapes(1, 1, 1)) + len(CONSTANTS)),
     11: Field("input", bytes, most=2),
     12: Field("output", bytes),
 }
 
-ENTRY: Final = {1: Field("key", str), 2: Field("value", bytes)}
+ENTRY_FIELDS: Final = {1: Field("key", str), 2: Field("value", bytes)}
 
-MODEL: Final = {
+MODEL_FIELDS: Final = {
     1: Field("ir_version", int),
     2: Field("producer_name", str),
-    7: Field("graph", GRAPH),
+    7: Field("graph", GRAPH_FIELDS),
     8: Field("opset_import", bytes),
-    14: Field("metadata_props", ENTRY, least=0, most=20),
+    14: Field("metadata_props", ENTRY_FIELDS, least=0, most=20),
 }
 
 
-def to_bytes(model: Model) -> bytes:
+def to_onnx(model: Model) -> bytes:
     """The ONNX file of a model: always the same bytes.
 
     Raises `InvalidModelError` where a weight overflows float32.
     """
     operator_set = write_field(1, "") + write_field(2, OPERATOR_SET)
-    parts = [MAGIC, write_field(7, graph(model.network)), write_field(8, operator_set)]
+    parts = [ONNX_MAGIC, write_field(7, graph(model.network)), write_field(8, operator_set)]
     for name, text in to_metadata(model).items():
         parts.append(write_field(14, write_field(1, name) + write_field(2, text)))
     return b"".join(parts)
 
 
-def to_model(data: bytes) -> Model:
+def from_onnx(data: bytes) -> Model:
     """The model in the bytes of an ONNX file of ours, weights in float64.
 
     Raises `SourceError` where they are anything else, or `InvalidModelError` where its parts do not fit.
     """
-    if not data.startswith(MAGIC):
-        raise SourceError(f"expected ONNX by pyrnn2hdf5, which begins with {MAGIC!r}, got {data[: len(MAGIC)]!r}")
-    found = read_message(memoryview(data), MODEL, "ONNX")
+    if not data.startswith(ONNX_MAGIC):
+        raise SourceError(
+            f"expected ONNX by pyrnn2hdf5, which begins with {ONNX_MAGIC!r}, got {data[: len(ONNX_MAGIC)]!r}"
+        )
+    found = read_message(memoryview(data), MODEL_FIELDS, "ONNX")
     tensors = {tensor["name"][0]: tensor for tensor in found["graph"][0]["initializer"]}
     Ni, Ns, No = _sizes(tensors)
     weights = {name: _weight(name, shape, tensors[name]) for name, shape in weight_shapes(Ni, Ns, No).items()}
@@ -90,7 +91,7 @@ def to_model(data: bytes) -> Model:
         network=to_network(weights, Ni, Ns, No),
         **from_metadata({entry["key"][0]: bytes(entry["value"][0]) for entry in found["metadata_props"]}),
     )
-    if to_bytes(model) != data:
+    if to_onnx(model) != data:
         raise SourceError("ONNX: expected the very file that pyrnn2hdf5 writes for these weights, got another")
     return model
 
@@ -102,7 +103,7 @@ def read_onnx(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) 
     the bytes are there. Raises `OSError`, `SourceError`, `SizeLimitError` or `InvalidModelError`.
     """
     data, facts = read_whole(path, "ONNX", MAX_ONNX, limits)
-    return to_model(data), facts
+    return from_onnx(data), facts
 
 
 def _sizes(tensors: Mapping[str, Mapping[str, Any]]) -> tuple[int, int, int]:

@@ -7,45 +7,41 @@ else that it says is a size until the bytes are there.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ..errors import InvalidModelError, SizeLimitError, SourceError
-from ..files.paths import open_regular
+from ..errors import InvalidModelError, SourceError
+from ..files.sources import SourceFacts, read_whole
 from ..limits import DEFAULT_LIMITS, MAX_CLASSES, MAX_PRONN, Limits
-from ..model.lstm import Float64
-from ..model.model import Codec, Model, Source, network_of
+from ..model.model import Codec, Model, Source
+from ..model.network import Float64, network_of
 from ..model.shapes import DIRECTIONS, GATES, PEEPHOLES, Shape, check_shapes, full_name
 from ..protobuf import Field, read_message
-from ..pyrnn.findings import SourceFacts
 
-MAGIC: Final = b"\n\npyrnn-bidi"
+PRONN_MAGIC: Final = b"\n\npyrnn-bidi"
 """The field `kind`: tag (field 1, wire type 2), length 10, value."""
 
-ARRAY: Final = {1: Field("dim", int, most=2), 2: Field("value", bytes)}
+ARRAY_FIELDS: Final = {1: Field("dim", int, most=2), 2: Field("value", bytes)}
 """Shape, and float32 in little-endian order, packed."""
 
-LSTM: Final = {number: Field(weight, ARRAY) for number, weight in enumerate(GATES + PEEPHOLES, 1)}
+LSTM_FIELDS: Final = {number: Field(weight, ARRAY_FIELDS) for number, weight in enumerate(GATES + PEEPHOLES, 1)}
 """WGI, WGF, WGO, WCI, WIP, WFP, WOP: the order of kraken's schema is ours."""
 
-SOFTMAX: Final = {1: Field("W2", ARRAY)}
+SOFTMAX_FIELDS: Final = {1: Field("W2", ARRAY_FIELDS)}
 
-PRONN: Final = {
+PRONN_FIELDS: Final = {
     1: Field("kind", str),
     2: Field("name", str, least=0),
     10: Field("ninput", int),
     11: Field("noutput", int),
     12: Field("codec", str, least=0, most=MAX_CLASSES),
-    13: Field("fwdnet", LSTM),
-    14: Field("revnet", LSTM),
-    15: Field("softmax", SOFTMAX),
+    13: Field("fwdnet", LSTM_FIELDS),
+    14: Field("revnet", LSTM_FIELDS),
+    15: Field("softmax", SOFTMAX_FIELDS),
 }
 
 NOTE: Final = (
@@ -84,39 +80,14 @@ def load_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS)
 def read_pronn(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> tuple[Model, SourceFacts]:
     """As `load_pronn`, with the facts of the file."""
     data, facts = read_whole(path, "pronn", MAX_PRONN, limits)
-    return to_model(data, Source(facts.name, facts.sha256)), facts
+    return from_pronn(data, Source(facts.name, facts.sha256)), facts
 
 
-def read_whole(path: str | os.PathLike[str], kind: str, most: int, limits: Limits) -> tuple[bytes, SourceFacts]:
-    """The bytes of a file that is not packed, at most so many, and the facts of it.
-
-    Raises `OSError`, and `SizeLimitError` where it has more than `most` or `limits.size`.
-    """
-    allowed = min(limits.size, most)
-    with io.BufferedReader(open_regular(path)) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > allowed:
-            raise SizeLimitError(
-                f"{kind}: expected at most {allowed} bytes, got {size}", remedy="size" if allowed < most else None
-            )
-        data = file.read(size)
-    facts = SourceFacts(
-        name=Path(path).name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        compression="none",
-        size=len(data),
-        unpacked_size=len(data),
-        trailing_size=0,
-        damage=None,
-    )
-    return data, facts
-
-
-def to_model(data: bytes, source: Source | None = None) -> Model:
+def from_pronn(data: bytes, source: Source | None = None) -> Model:
     """The model in the bytes of a pronn. Raises `SourceError` or `InvalidModelError`."""
-    if not data.startswith(MAGIC):
-        raise SourceError(f"expected a pronn, which begins with {MAGIC!r}, got {data[: len(MAGIC)]!r}")
-    found = read_message(memoryview(data), PRONN, "pronn")
+    if not data.startswith(PRONN_MAGIC):
+        raise SourceError(f"expected a pronn, which begins with {PRONN_MAGIC!r}, got {data[: len(PRONN_MAGIC)]!r}")
+    found = read_message(memoryview(data), PRONN_FIELDS, "pronn")
     (Ni,), (No,) = found["ninput"], found["noutput"]
     parts = {"W2": found["softmax"][0]["W2"][0]}
     for direction, field in zip(DIRECTIONS, ("fwdnet", "revnet"), strict=True):

@@ -1,6 +1,6 @@
-"""Attributes of stubs as plain values: integers, the line normalizer, the training logs.
+"""Attributes of stubs as plain values: integers, labels, the line normalizer, the training logs.
 
-What cannot be kept is left out, and told in a sentence.
+What is wrong with what a model needs is an error; what else cannot be kept is left out, and told in a sentence.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeGuard
 
 from ..errors import InvalidModelError, UnsupportedModelError
-from ..limits import MAX_LOG, MAX_PARAMETERS
-from ..model.shapes import EXACT_INTEGER
+from ..limits import MAX_CLASSES, MAX_LOG, MAX_PARAMETERS
+from ..model.shapes import EXACT_INTEGER, check_classes
 from ..sandbox.messages import RawArray
 from .numpy_stubs import ArrayStub
 from .stubs import FunctionStub, InertType, ObjectStub, StubType
@@ -25,10 +25,10 @@ CENTER_PARAMETERS: Final = ("target_height", "range", "smoothness", "extra")
 """What a CenterNormalizer is; its other attributes are left over from the last line it measured."""
 
 PARAMETER_NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
-MAX_TEXT: Final = 1000
+MAX_PARAMETER_TEXT: Final = 1000
 
 MAX_COMMANDS: Final = 1000
-MAX_COMMAND: Final = 1000
+MAX_COMMAND_TEXT: Final = 1000
 
 ORDER: Final = "<" if sys.byteorder == "little" else ">"
 
@@ -77,6 +77,48 @@ def integer_of(name: str, value: object, default: int) -> int:
     return number
 
 
+def labels_of(value: object, No: int, encoding: str | None) -> tuple[str | None, ...] | None:
+    """The labels of the codec of a network with `No` classes, by code; None where it has no codec.
+
+    Raises `UnsupportedModelError` or `InvalidModelError` where it is no such codec.
+    """
+    check_classes(No)
+    if value is None:
+        return None
+    codec = part_of("codec", value, "Codec")
+    table = codec.get("code2char")
+    if not isinstance(table, dict):
+        raise InvalidModelError(f"codec code2char: expected a dict, got {described(table)}")
+    if len(table) > MAX_CLASSES:
+        raise InvalidModelError(f"codec: expected at most {MAX_CLASSES} codes, got {len(table)}")
+    if len(table) > No:
+        raise InvalidModelError(f"codec: expected {No} codes as the network has classes, got {len(table)}")
+    labels: list[str | None] = [None] * No
+    for key, char in table.items():
+        code = integer_of("codec code", key, -1)
+        if not 0 <= code < No:
+            raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
+        if labels[code] is not None:
+            raise InvalidModelError(f"codec: code {code} occurs twice")
+        labels[code] = _label(code, char, encoding)
+    return tuple(labels)
+
+
+def _label(code: int, char: object, encoding: str | None) -> str:
+    if type(char) is str:
+        return char
+    if type(char) is not bytes:
+        raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
+    try:
+        return char.decode(encoding or "ascii")
+    except UnicodeError:
+        # A Python 2 str has no encoding; to guess one would be to invent a character.
+        wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
+        raise InvalidModelError(
+            f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}", remedy="label_encoding"
+        ) from None
+
+
 def line_normalizer_of(value: object, tell: Tell) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
     """Class and parameters of the line normalizer of a `SeqRecognizer`, sorted by name."""
     if value is None:
@@ -101,7 +143,7 @@ def _parameter(value: object) -> Any:
         return value if abs(value) <= EXACT_INTEGER else None
     if type(value) is str:
         # An HDF5 string ends at a NUL.
-        return value[:MAX_TEXT] if "\0" not in value else None
+        return value[:MAX_PARAMETER_TEXT] if "\0" not in value else None
     if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_PARAMETERS and set(map(type, value)) <= {int, float}:
         numbers = tuple(map(float, value)) if max(map(abs, value)) <= EXACT_INTEGER else (math.nan,)
         return numbers if all(map(math.isfinite, numbers)) else None
@@ -173,10 +215,10 @@ def _commands(log: object, tell: Tell) -> tuple[str, ...]:
     commands = []
     for entry in entries[:MAX_COMMANDS]:
         words = entry if isinstance(entry, (list, tuple)) else [entry]
-        if not set(map(type, words[:MAX_COMMAND])) <= {str, bytes}:
+        if not set(map(type, words[:MAX_COMMAND_TEXT])) <= {str, bytes}:
             tell("command_log was not kept: expected a list of strings")
             return ()
-        commands.append(" ".join(map(_text, words[:MAX_COMMAND]))[:MAX_COMMAND])
+        commands.append(" ".join(map(_text, words[:MAX_COMMAND_TEXT]))[:MAX_COMMAND_TEXT])
     if len(entries) > MAX_COMMANDS:
         tell(f"command_log: the first {MAX_COMMANDS} of {len(entries)} commands were kept")
     return tuple(commands)

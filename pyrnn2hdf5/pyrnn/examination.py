@@ -88,7 +88,9 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     return Examination(source=source, parts=parts, unlisted=names.unlisted, **found)
 
 
-def measure(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str) -> Examination:
+def measure_file(
+    file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], object], *, name: str
+) -> Examination:
     """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
     names = Names(tell)
     stream = SourceStream(name, file, limits.size)

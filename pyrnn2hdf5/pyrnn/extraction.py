@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import IO, Any, Final, cast
 
 from ..errors import CorruptPickleError, InvalidModelError, SourceError, UnsafePickleError, UnsupportedModelError
-from ..limits import MAX_CLASSES, Limits
+from ..files.sources import SourceFacts
+from ..limits import Limits
 from ..model.shapes import (
     DIRECTIONS,
     EXACT_INTEGER,
     GATES,
     PEEPHOLES,
-    check_classes,
     check_labels,
     check_shapes,
     full_name,
@@ -29,12 +29,13 @@ from .attributes import (
     described,
     function_name_of,
     integer_of,
+    labels_of,
     line_normalizer_of,
     listed,
     part_of,
     training_logs_of,
 )
-from .findings import RawModel, SourceFacts
+from .findings import RawModel
 from .numpy_stubs import ArrayStub
 from .stream import checked_stream
 from .stubs import ObjectStub
@@ -109,7 +110,7 @@ def extract(
     Ni, Ns, _ = dims[0]
     Ni = integer_of("Ni", recognizer.get("Ni"), Ni)
     No = integer_of("No", recognizer.get("No"), softmax[0])
-    labels = _labels(recognizer.get("codec"), No, label_encoding)
+    labels = labels_of(recognizer.get("codec"), No, label_encoding)
     line_normalizer = line_normalizer_of(recognizer.get("lnorm"), notes.append)
     logs = training_logs_of(recognizer, notes.append)
     check_shapes(Ni, No, dims, softmax, {name: _shape(array) for name, array in weights.items()})
@@ -243,41 +244,3 @@ def _dims(name: str, value: object, shape: tuple[int, ...]) -> tuple[int, int, i
     if Na != 1 + Ni + Ns:
         raise InvalidModelError(f"{name} dims: expected Na = 1 + Ni + Ns = {1 + Ni + Ns}, got {Na}")
     return Ni, Ns, Na
-
-
-def _labels(value: object, No: int, encoding: str | None) -> tuple[str | None, ...] | None:
-    check_classes(No)
-    if value is None:
-        return None
-    codec = part_of("codec", value, "Codec")
-    table = codec.get("code2char")
-    if not isinstance(table, dict):
-        raise InvalidModelError(f"codec code2char: expected a dict, got {described(table)}")
-    if len(table) > MAX_CLASSES:
-        raise InvalidModelError(f"codec: expected at most {MAX_CLASSES} codes, got {len(table)}")
-    if len(table) > No:
-        raise InvalidModelError(f"codec: expected {No} codes as the network has classes, got {len(table)}")
-    labels: list[str | None] = [None] * No
-    for key, char in table.items():
-        code = integer_of("codec code", key, -1)
-        if not 0 <= code < No:
-            raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
-        if labels[code] is not None:
-            raise InvalidModelError(f"codec: code {code} occurs twice")
-        labels[code] = _label(code, char, encoding)
-    return tuple(labels)
-
-
-def _label(code: int, char: object, encoding: str | None) -> str:
-    if type(char) is str:
-        return char
-    if type(char) is not bytes:
-        raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
-    try:
-        return char.decode(encoding or "ascii")
-    except UnicodeError:
-        # A Python 2 str has no encoding; to guess one would be to invent a character.
-        wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
-        raise InvalidModelError(
-            f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}", remedy="label_encoding"
-        ) from None

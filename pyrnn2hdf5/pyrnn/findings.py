@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Pyrnn2Hdf5Error
+from ..files.sources import SourceFacts
 
 
 @dataclass(frozen=True, eq=False)
 class RawModel:
     """What a pickle holds of a line recognizer, with shapes that fit.
 
-    `weights` are the 15 arrays by their names in `model.arrays_of`, raw on the way out and NumPy arrays
+    `weights` are the 15 arrays by their names in `network.arrays_of`, raw on the way out and NumPy arrays
     where they arrive; `line_normalizer` is (class, ((name, parameter), ...)); `logs` are those of
     `attributes.training_logs_of`; `notes` tell what was not kept.
     """
@@ -104,21 +105,3 @@ def globals_of(told: list[tuple[str, ...]]) -> tuple[Global, ...]:
     for module, name, verdict, *arguments in told:
         calls.setdefault((module, name, verdict), []).extend(arguments)
     return tuple(Global(*key, tuple(arguments)) for key, arguments in calls.items())
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """What was read: base name, SHA-256 of the file as it lies on disk, sizes in bytes.
-
-    `compression` names the packings, the innermost first. `trailing_size` counts what follows the pickle;
-    `damage` is what `ignore_checksum` passed over, `remarks` are what is odd and harmless.
-    """
-
-    name: str
-    sha256: str
-    compression: str
-    size: int
-    unpacked_size: int
-    trailing_size: int
-    damage: str | None
-    remarks: tuple[str, ...] = ()

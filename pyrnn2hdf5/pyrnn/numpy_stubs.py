@@ -18,7 +18,7 @@ from .stubs import InertType, NdarrayType, StubType
 MAX_RANK: Final = 32
 MAX_SIZE: Final = 2**63
 
-MAX_LISTED: Final = 2**20
+MAX_ITEMS: Final = 2**20
 """Most items of an array that become a list: attributes that are lists as a rule have an array now and then."""
 
 PLAIN_CODE: Final = re.compile(r"([<>=|]?)(b1|[iu][1248]|f[248])")
@@ -199,7 +199,7 @@ class ArrayStub(metaclass=StubType):
         None where they are no numbers, too many, of more than two axes, or where one is NaN.
         """
         raw = self.raw
-        if raw is None or raw.axes is not None or len(raw.shape) > 2 or len(raw.data) > MAX_LISTED * 8:
+        if raw is None or raw.axes is not None or len(raw.shape) > 2 or len(raw.data) > MAX_ITEMS * 8:
             return None
         items = struct.unpack(f"{raw.code[0]}{math.prod(raw.shape)}{STRUCT_CODES[raw.code[1:]]}", raw.data)
         if any(item != item for item in items):

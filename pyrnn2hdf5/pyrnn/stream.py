@@ -26,8 +26,8 @@ from ..files.packings import (
     packing_of,
 )
 from ..files.paths import CHUNK, open_regular
+from ..files.sources import SourceFacts
 from ..limits import DEFAULT_LIMITS, MAX_PACKINGS, MAX_TRAILING, Limits
-from .findings import SourceFacts
 
 BEGINNING: Final = re.compile(
     rb"(?!.{5}\0\0\0\{\"|\x80.(?:\x95.{8})?\x8a\nl\xfc\x9cF)(?:\x80[\x02-\x05]"
@@ -47,7 +47,7 @@ DECIMAL_PUT: Final = re.compile(rb"p\d+\r?\n")
 
 HEAD: Final = 512
 
-LOOK: Final = 2**20
+MAX_PEEK: Final = 2**20
 """Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
 
@@ -210,7 +210,7 @@ def open_source(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     is empty, or its first bytes are those of something else than a pickle.
     """
     with open_regular(path) as file:
-        yield checked_stream(Path(path).name, file, limits.size, LOOK)
+        yield checked_stream(Path(path).name, file, limits.size, MAX_PEEK)
 
 
 def is_pyrnn(path: str | os.PathLike[str]) -> bool:

@@ -23,7 +23,7 @@ from .child import function_of, outcome_of
 from .messages import Types, decode, encode
 from .process import Ending, Process
 
-PROGRAM: Final = "pyrnn2hdf5.sandbox.child"
+CHILD_PROGRAM: Final = "pyrnn2hdf5.sandbox.child"
 
 MAX_READS: Final = 200
 """Files that one process reads before a new one takes its place, so that its memory stays flat."""
@@ -35,7 +35,7 @@ START_SECONDS: Final = 30.0
 
 Result = TypeVar("Result")
 
-Read = str
+FunctionName = str
 """A function of this package by its name, `module:name`, called as `read(file, limits, tell, **options)`.
 
 It returns what a message can hold; what it tells on the way reaches the caller also where it fails.
@@ -62,7 +62,7 @@ class Reader:
     def start(self) -> Process:
         """The running process. Raises `ReaderError` where none can be started."""
         if self.process is None:
-            self.process, self.reads = Process(PROGRAM, own_session=self.own_session), 0
+            self.process, self.reads = Process(CHILD_PROGRAM, own_session=self.own_session), 0
         return self.process
 
     def stop(self) -> None:
@@ -73,7 +73,7 @@ class Reader:
 
 
 def bounded(
-    read: Read,
+    read: FunctionName,
     path: str | os.PathLike[str],
     limits: Limits,
     damaged: type[Pyrnn2Hdf5Error],
@@ -128,7 +128,7 @@ def bounded(
 
 
 def _ask(
-    used: Reader, read: Read, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
+    used: Reader, read: FunctionName, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
     hear: Callable[[Any], object], meanwhile: Callable[[], object] | None, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     process = used.start()
@@ -169,7 +169,7 @@ def _made(make: Callable[[Any], Result], said: object, damaged: type[Pyrnn2Hdf5E
 
 
 def _read_here(
-    read: Read, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
+    read: FunctionName, file: IO[bytes], limits: Limits, damaged: type[Pyrnn2Hdf5Error], types: Types,
     hear: Callable[[Any], object], meanwhile: Callable[[], object] | None, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """As by another process, without one: what comes back is what a message would hold."""

@@ -46,7 +46,7 @@ MAX_ANSWERS: Final = 2**30
 COST: Final = 2**16
 """Bytes that an answer counts for beside its own, so that there are few of them: the most that are sent are 9,000."""
 
-CHUNK: Final = 2**20
+FRAME_CHUNK: Final = 2**20
 
 GRACE: Final = 1.0
 """Seconds that an answer may still take where this process was itself stopped or busy meanwhile."""
@@ -175,7 +175,7 @@ def _receive(stream: IO[bytes], most: int) -> bytearray | None:
         return None
     frame = bytearray()
     # What is claimed is not allocated before it is here.
-    while left and (data := stream.read(min(left, CHUNK))):
+    while left and (data := stream.read(min(left, FRAME_CHUNK))):
         frame += data
         left -= len(data)
     return None if left else frame

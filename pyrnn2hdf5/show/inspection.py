@@ -11,14 +11,16 @@ import numpy as np
 
 from ..errors import InvalidModelError
 from ..files.paths import sha256_of
+from ..files.sources import SourceFacts
 from ..hdf5.layout import KIND, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_hdf5, is_onnx, is_pronn, load_stored
 from ..model.compatibility import codec_problems, remarks
-from ..model.model import LineNormalizer, Model, TrainingRecord, arrays_of
+from ..model.model import LineNormalizer, Model, TrainingRecord
+from ..model.network import arrays_of
 from ..onnx_graph.model_file import OPERATOR_SET, read_onnx
 from ..pronn.reader import read_pronn
-from ..pyrnn.findings import Global, Remains, SourceFacts
+from ..pyrnn.findings import Global, Remains
 from ..sandbox.bounded import Reader
 from .facts import CodecFacts, Compatibility, Curve, Facts, FileFacts, NetworkFacts, TrainingFacts
 from .unicode_labels import group

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from ..errors import FAILURES, Failure
 from ..limits import DEFAULT_LIMITS, Limits
 from ..sandbox.bounded import Reader
-from ..sandbox.threads import in_order
+from ..sandbox.threads import several_readers
 from .facts import Facts
 from .inspection import facts
 
@@ -25,33 +21,18 @@ def facts_of_each(
     paths: Sequence[Path], workers: int, *, limits: Limits = DEFAULT_LIMITS
 ) -> Generator[Facts | Failure, None, None]:
     """The facts of each file, or why there are none, in the order of the paths; `workers` are read at a time."""
-    with ExitStack() as stack:
-        readers = [stack.enter_context(Reader()) for _ in range(min(workers, len(paths)))]
-        idle, stopped = deque(readers), threading.Event()
 
-        def look(path: Path) -> Facts | Failure:
-            reader = idle.pop()
-            try:
-                return InterruptedError() if stopped.is_set() else facts(path, limits=limits, reader=reader)
-            except FAILURES as error:
-                return error
-            finally:
-                idle.append(reader)
+    def look(path: Path, reader: Reader) -> Facts | Failure:
+        try:
+            return facts(path, limits=limits, reader=reader)
+        except FAILURES as error:
+            return error
 
-        def stop() -> None:
-            stopped.set()
-            # A look may ask for another process where one is stopped.
-            while len(idle) < len(readers):
-                for reader in readers:
-                    reader.stop()
-                time.sleep(0.01)
-
-        if len(readers) > 1:
-            # Imported for many files: it takes half as long as to read one.
-            from concurrent.futures import ThreadPoolExecutor
-
-            threads = stack.enter_context(ThreadPoolExecutor(len(readers)))
-            stack.callback(stop)
-            yield from in_order(look, paths, threads, AHEAD * len(readers))
-        else:
-            yield from map(look, paths)
+    count = min(workers, len(paths))
+    if count > 1:
+        with several_readers(look, count, AHEAD * count) as read_each:
+            yield from read_each(paths)
+    else:
+        with Reader() as reader:
+            for path in paths:
+                yield look(path, reader)

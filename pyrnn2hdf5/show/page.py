@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SHARE_BAR: Final = 24
 MAX_LABELS: Final = 300
 """Most labels of a group on the page; `tables.codec_list` has all."""
-MAX_COMMANDS: Final = 5
-MAX_TEXT: Final = 300
+SHOWN_COMMANDS: Final = 5
+SHOWN_TEXT: Final = 300
 
 
 def page(facts: Facts) -> Iterator[RenderableType]:
@@ -53,7 +53,7 @@ def _sections(facts: Facts) -> Iterator[RenderableType]:
     if facts.compatibility:
         yield _section("compatibility", _compatibility(facts))
     if facts.notes:
-        yield _section("notes", [Text(visible(note, MAX_TEXT)) for note in facts.notes])
+        yield _section("notes", [Text(visible(note, SHOWN_TEXT)) for note in facts.notes])
 
 
 def _section(name: str, parts: Iterable[RenderableType]) -> RenderableType:
@@ -89,7 +89,7 @@ def _network(facts: Facts) -> Iterator[RenderableType]:
         yield Text(drawing(facts.network), no_wrap=True, overflow="ellipsis")
         rows.append(("parameters", f"{facts.network.parameters:,}"))
     for line in facts.structure:
-        yield Text(visible(line, MAX_TEXT))
+        yield Text(visible(line, SHOWN_TEXT))
     if facts.parts:
         rows.append(("in the file", _parts(facts.parts)))
     if rows:
@@ -156,8 +156,8 @@ def _line_normalizer(facts: Facts) -> Iterator[RenderableType]:
         yield Text("none")
         return
     yield _rows(
-        [("kind", visible(normalizer.kind, MAX_TEXT))]
-        + [(visible(name, 40), visible(value, MAX_TEXT)) for name, value in normalizer.parameters]
+        [("kind", visible(normalizer.kind, SHOWN_TEXT))]
+        + [(visible(name, 40), visible(value, SHOWN_TEXT)) for name, value in normalizer.parameters]
     )
 
 
@@ -174,11 +174,11 @@ def _training(facts: Facts) -> Iterator[RenderableType]:
     if training.curve:
         rows.append((training.curve.kind, _curve(training.curve)))
     if facts.normalize:
-        rows.append(("text normalized by", visible(facts.normalize, MAX_TEXT)))
-    for number, command in enumerate(training.commands[:MAX_COMMANDS]):
-        rows.append(("" if number else "commands", visible(command, MAX_TEXT)))
-    if len(training.commands) > MAX_COMMANDS:
-        rows.append(("", f"... ({len(training.commands) - MAX_COMMANDS} more)"))
+        rows.append(("text normalized by", visible(facts.normalize, SHOWN_TEXT)))
+    for number, command in enumerate(training.commands[:SHOWN_COMMANDS]):
+        rows.append(("" if number else "commands", visible(command, SHOWN_TEXT)))
+    if len(training.commands) > SHOWN_COMMANDS:
+        rows.append(("", f"... ({len(training.commands) - SHOWN_COMMANDS} more)"))
     yield _rows(rows) if rows else Text("no record")
 
 
@@ -219,5 +219,8 @@ def _compatibility(facts: Facts) -> Iterator[RenderableType]:
     if found:
         yield _rows(
             [("kind", found.kind), ("read by", ", ".join(found.readers))]
-            + [("" if number else "because", visible(reason, MAX_TEXT)) for number, reason in enumerate(found.reasons)]
+            + [
+                ("" if number else "because", visible(reason, SHOWN_TEXT))
+                for number, reason in enumerate(found.reasons)
+            ]
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .facts import Facts
 
-COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
+TABLE_COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
 """Names and widths in cells of what stands between the name of a model and its scripts."""
 
 MAX_CALL: Final = 400
@@ -127,13 +127,13 @@ def longest(names: Iterable[str]) -> int:
 
 def header(longest: int) -> Row:
     """The names of the columns, in a table of models of which the `longest` name has so many cells."""
-    return Row("model", [name for name, _ in COLUMNS], ["scripts"], longest, style=LABEL)
+    return Row("model", [name for name, _ in TABLE_COLUMNS], ["scripts"], longest, style=LABEL)
 
 
 def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
     """The row of a model, under a name for its path, with the reason where it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Row(name, ["-"] * len(COLUMNS), ["-"], longest, describe_error(found, path))
+        return Row(name, ["-"] * len(TABLE_COLUMNS), ["-"], longest, describe_error(found, path))
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -169,10 +169,10 @@ class Row:
         return f"{said}  error: {visible(self.reason)}" if self.reason else said
 
     def _figures(self) -> str:
-        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
+        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, TABLE_COLUMNS, strict=True))
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
+        left = options.max_width - sum(wide + 1 for _, wide in TABLE_COLUMNS) - 1
         wide = max(MIN_NAME, min(left - MIN_SCRIPTS, self.longest))
         said, scripts = visible(self.name), ", ".join(self.scripts)
         # A name too long stands on a line of its own.

@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..model.lstm import LSTM, Float64, Network
-from ..model.model import arrays_of
+from ..model.network import LSTM, Float64, Network, arrays_of
 
 BINS: Final = 12
 """Bins of a histogram, of equal width from the least weight to the greatest."""

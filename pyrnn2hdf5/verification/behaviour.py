@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..limits import MAX_CELLS
 from ..model.decoding import decode_blocks
-from ..model.lstm import PAD, Float64, Floats, Network, hidden_batch, probability_blocks
-from ..model.model import Model, arrays_of, network_of
+from ..model.forward_pass import PAD, hidden_batch, probability_blocks
+from ..model.model import Model
+from ..model.network import Float64, Floats, Network, arrays_of, network_of
 from ..ocr.evaluation import error_rate
 
 FLOAT32_ROUNDING: Final = 2.0**-24
@@ -182,7 +183,7 @@ def _moved(values: Float64, random: RandomState) -> Float64:
 
 
 SEED: Final = 2013
-LINES: Final = 3
+BUILT_IN_LINES: Final = 3
 MAX_PEN: Final = 12
 """Widest stroke in steps, so that lines of the tallest networks stay short."""
 
@@ -203,7 +204,7 @@ def short_lines(Ni: int) -> list[Float64]:
 
 def _lines(Ni: int, glyphs: int, pad: int) -> list[Float64]:
     random = RandomState(SEED)
-    return [_line_of_glyphs(random, Ni, glyphs, pad) for _ in range(LINES)]
+    return [_line_of_glyphs(random, Ni, glyphs, pad) for _ in range(BUILT_IN_LINES)]
 
 
 def _line_of_glyphs(random: RandomState, Ni: int, glyphs: int, pad: int) -> Float64:

@@ -19,14 +19,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..errors import InvalidInputError, Pyrnn2Hdf5Error
+from ..extras import require
 from ..hdf5.layout import LAYOUT, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..ocr.images import read_truth
-from ..ocr.line_normalization import read_line
+from ..ocr.line_reading import read_line
 from ..ocr.recognition import most_steps
-from ..onnx_graph import execution
 from ..sandbox.bounded import Reader
 from ..text import shorten
 from .behaviour import Behaviour, Line, compare_behaviour
@@ -134,7 +134,7 @@ def verify_files(
     runs = is_onnx(result)
     with _blamed_on(result):
         if runs:
-            execution.require()
+            require("onnx")
     with _blamed_on(source):
         expected, source_model = load_stored(source, limits=limits, reader=reader)
     with _blamed_on(result):

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from ..model.lstm import class_probabilities, hidden_batch
+from ..model.forward_pass import class_probabilities, hidden_batch
 from ..model.model import Model
 from ..onnx_graph.execution import open_session, run
-from ..onnx_graph.model_file import to_bytes
+from ..onnx_graph.model_file import to_onnx
 from .behaviour import (
     FLOAT32_ROUNDING,
     MARGIN,
@@ -36,7 +36,7 @@ def compare_runs(model: Model, lines: Sequence[Line] = (), tolerance: float | No
 
     Raises `VerificationError` where onnxruntime does not run the file.
     """
-    session = open_session(to_bytes(model))
+    session = open_session(to_onnx(model))
     networks = [model.network] if tolerance is not None else [model.network, perturbed(model.network)]
     # What both sides take is the same to the bit.
     inputs = [np.asarray(xs, np.float32) for xs in (*built_in_lines(model.Ni), *(line.xs for line in lines))]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyrnn2hdf5.batch.reports import COLUMNS, FORMATS, Case, junit, write_report
+from pyrnn2hdf5.batch.reports import CSV_COLUMNS, REPORT_FORMATS, Case, junit, write_report
 from pyrnn2hdf5.conversion.outcome import Conversion, Outcome
 from pyrnn2hdf5.errors import TargetExistsError, UnsafePickleError
 from pyrnn2hdf5.records import outcome_record
@@ -30,7 +30,7 @@ OUTCOMES = [
 STATUSES = ["converted", "duplicate", "refused", "failed"]
 
 
-@pytest.fixture(params=sorted(FORMATS))
+@pytest.fixture(params=sorted(REPORT_FORMATS))
 def report(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A report in each format; an older one is replaced."""
     path = tmp_path / f"report{request.param}"
@@ -56,7 +56,7 @@ def test_json_holds_the_records(tmp_path: Path) -> None:
 def test_csv_has_a_row_a_model(tmp_path: Path) -> None:
     write_report(tmp_path / "r.csv", OUTCOMES)
     rows = list(csv.DictReader((tmp_path / "r.csv").read_text("utf-8").splitlines()))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["status"] for row in rows] == STATUSES
     assert [row["duplicate_of"] for row in rows] == ["", "a.pyrnn", "", ""]
     assert rows[0]["warnings"] == f"the first; {SEEN}"

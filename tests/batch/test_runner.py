@@ -130,7 +130,7 @@ def test_processes_that_crash_or_hang_cost_only_their_models(tmp_path: Path, mon
     tree.mkdir()
     for name in ("a", "b", "crash", "fail", "hang", "vanish", "z"):
         shutil.copy(SOURCE, tree / f"{name}.pyrnn.gz")
-    monkeypatch.setattr(runner, "PROGRAM", bad_worker.__name__)
+    monkeypatch.setattr(runner, "WORKER_PROGRAM", bad_worker.__name__)
     start = time.monotonic()
     done = outcomes(plan([tree], tmp_path / "out"), seconds=5)
     assert time.monotonic() - start < 30

@@ -18,12 +18,13 @@ tune_openblas()
 
 import numpy as np  # noqa: E402
 
-from pyrnn2hdf5.load import load_file, load_hdf5  # noqa: E402
-from pyrnn2hdf5.model.lstm import class_probabilities, hidden_units  # noqa: E402
-from pyrnn2hdf5.ocr.line_normalization import read_line  # noqa: E402
+from pyrnn2hdf5.hdf5.reader import load_hdf5  # noqa: E402
+from pyrnn2hdf5.load import load_file  # noqa: E402
+from pyrnn2hdf5.model.forward_pass import class_probabilities, hidden_units  # noqa: E402
+from pyrnn2hdf5.ocr.line_reading import read_line  # noqa: E402
 from pyrnn2hdf5.ocr.recognition import as_float32  # noqa: E402
 from pyrnn2hdf5.onnx_graph.execution import open_session, run  # noqa: E402
-from pyrnn2hdf5.onnx_graph.model_file import to_bytes  # noqa: E402
+from pyrnn2hdf5.onnx_graph.model_file import to_onnx  # noqa: E402
 
 
 def best(work: Callable[[], object], rounds: int) -> float:
@@ -42,7 +43,7 @@ def steps(how: str, path: str, paths: list[str]) -> float:
     lines = [read_line(array, None, model.Ni, normalize=False).xs for array in arrays]
     batches = [lines] if how.endswith("batch") else [[line] for line in lines]
     network, gates = as_float32(model.network)
-    session = open_session(to_bytes(model)) if how.startswith("onnx") else None
+    session = open_session(to_onnx(model)) if how.startswith("onnx") else None
 
     def run_all() -> None:
         for batch in batches:

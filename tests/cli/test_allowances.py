@@ -119,13 +119,13 @@ def test_recognition_stores_nothing_that_was_allowed(tmp_path: Path, model_dir: 
 
 
 def test_the_shell_completes_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("en-default.pyrnn.gz", "fraktur.pyrnn.gz", "en-notes.txt"):
+    for name in ("en-default.pyrnn.gz", "en-default.onnx", "fraktur.pyrnn.gz", "en-notes.txt"):
         (tmp_path / name).touch()
     monkeypatch.setenv("OCROPUS_DATA", str(tmp_path))
     typed = {"COMP_WORDS": "pyrnn2hdf5 ocr -m en", "COMP_CWORD": "3", "_PYRNN2HDF5_COMPLETE": "complete_bash"}
     command = [sys.executable, "-c", "from pyrnn2hdf5.cli import app; app(prog_name='pyrnn2hdf5')"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **typed}, check=False)
-    assert done.stdout.split() == ["en-default.pyrnn.gz"]
+    assert done.stdout.split() == ["en-default.onnx", "en-default.pyrnn.gz"]
 
 
 def test_a_model_is_found_by_the_beginning_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,10 @@ from pyrnn2hdf5.conversion.model_directory import list_models
 from pyrnn2hdf5.conversion.model_lookup import find_model, load_any
 from pyrnn2hdf5.errors import Hdf5LayoutError, Pyrnn2Hdf5Error, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.model.model import Source, arrays_of
+from pyrnn2hdf5.model.model import Source
+from pyrnn2hdf5.model.network import arrays_of
 
 from ..conftest import MODELS
 from ..hdf5_files import as_kraken_writes
@@ -209,7 +210,7 @@ def test_a_damaged_stored_file_is_replaced_or_passed_over(model_dir: Path, damag
 def test_a_hostile_record_names_no_file(model_dir: Path, record: tuple[str, str]) -> None:
     model_dir.mkdir()
     hostile = replace(pyrnn2hdf5.load_pyrnn(OTHER), source=Source(*record))
-    (model_dir / STORED).write_bytes(to_bytes(store(hostile)))
+    (model_dir / STORED).write_bytes(to_hdf5(store(hostile)))
     assert same(find_model(SOURCE).model, pyrnn2hdf5.load_pyrnn(SOURCE))
     list_models(model_dir)
     assert {path.parent for path in model_dir.parent.rglob("*.hdf5")} == {model_dir}

@@ -17,8 +17,8 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.model import decoding, lstm
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model import decoding, forward_pass
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
@@ -175,7 +175,7 @@ def test_every_lineage(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         outputs = model.forward(oracle["X"])
         if file in UNCLIPPED:
             assert np.abs(outputs - oracle["outputs"]).max() < 1e-8
-            monkeypatch.setattr(lstm, "GATE_CLIP", 1e9)
+            monkeypatch.setattr(forward_pass, "GATE_CLIP", 1e9)
             outputs = model.forward(oracle["X"])
         assert np.abs(outputs - oracle["outputs"]).max() < 1e-9
         if entry["text"] is not None and model.codec is not None:

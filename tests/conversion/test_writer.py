@@ -11,9 +11,9 @@ import pytest
 import pyrnn2hdf5
 from pyrnn2hdf5.conversion import writer as writing
 from pyrnn2hdf5.errors import TargetExistsError, VerificationError
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 
 from ..conftest import MODELS
 from ..trees import only
@@ -22,8 +22,8 @@ SOURCE = MODELS / "digits.pyrnn.gz"
 
 
 def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
-    monkeypatch.setattr(writing, "to_bytes", lambda stored: other)
+    other = to_hdf5(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
+    monkeypatch.setattr(writing, "to_hdf5", lambda stored: other)
     # Never the name of a result, and one for each content.
     name = f"digits.pyrnn.hdf5.{hashlib.sha256(other).hexdigest()[:12]}.failed"
     kept = tmp_path / "evidence" / name
@@ -43,8 +43,8 @@ def test_evidence_takes_the_place_of_nothing(tmp_path: Path, monkeypatch: pytest
     source = shutil.copy(SOURCE, tmp_path)
     target = pyrnn2hdf5.convert(source).target
     before = target.read_bytes()
-    other = to_bytes(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
-    monkeypatch.setattr(writing, "to_bytes", lambda stored: other)
+    other = to_hdf5(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
+    monkeypatch.setattr(writing, "to_hdf5", lambda stored: other)
     with pytest.raises(VerificationError):
         pyrnn2hdf5.convert(source, force=True, keep_failed=tmp_path)
     assert target.read_bytes() == before
@@ -52,7 +52,7 @@ def test_evidence_takes_the_place_of_nothing(tmp_path: Path, monkeypatch: pytest
 
 def test_failed_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz"))
-    monkeypatch.setattr(writing, "to_bytes", lambda stored: to_bytes(other))
+    monkeypatch.setattr(writing, "to_hdf5", lambda stored: to_hdf5(other))
     with pytest.raises(VerificationError, match="failed: stored: forward LSTM WGI: row 0, column 0: expected"):
         pyrnn2hdf5.convert(SOURCE, tmp_path)
     assert only(tmp_path) == []

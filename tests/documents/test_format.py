@@ -12,11 +12,13 @@ import onnx
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5 import limits, load
+from pyrnn2hdf5 import limits
 from pyrnn2hdf5.hdf5 import plain_reader, schema
 from pyrnn2hdf5.hdf5.layout import LAYOUT
+from pyrnn2hdf5.hdf5.reader import MAX_FILE
 from pyrnn2hdf5.hdf5.schema import FORMAT_VERSION, GROUP
-from pyrnn2hdf5.model.lstm import LSTM, Network, Softmax, forward_batch, hidden_batch
+from pyrnn2hdf5.model.forward_pass import forward_batch, hidden_batch
+from pyrnn2hdf5.model.network import LSTM, Network, Softmax
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
 from pyrnn2hdf5.onnx_graph.model_file import IR_VERSION, OPERATOR_SET
 
@@ -111,9 +113,9 @@ def test_the_limits_of_the_reader_are_those_documented() -> None:
         "bytes of the data sets of a group, unpacked; of a chunk as well": limits.MAX_BYTES,
         "rows of `commands`, `error` and `character_errors`": schema.MAX_ROWS,
         "bytes of a command, padding included": schema.MAX_COMMAND,
-        "bytes of a string attribute": schema.MAX_STRING,
+        "bytes of a string attribute": schema.MAX_ATTRIBUTE,
         "parameters of a line normalizer, and numbers in one": limits.MAX_PARAMETERS,
-        "bytes of the file": load.MAX_FILE,
+        "bytes of the file": MAX_FILE,
         "groups and data sets": plain_reader.MAX_OBJECTS,
         "messages of an object header": plain_reader.MAX_MESSAGES,
         "bytes of a header block, a heap or an attribute": plain_reader.MAX_BLOCK,

@@ -103,6 +103,11 @@ OTHERS = {
         f"safetensors with a length that begins with {start!r}": (start + bytes(6) + b'{"a":{', "a safetensors file")
         for start in (b"\x60\0", b"\x80\x02", b"\x1f\x8b", b"]q")
     },
+    "ONNX": (b"\x08\x07\x12\x07pytorch", "an ONNX model that pyrnn2hdf5 did not write, "),
+    "our ONNX, packed": (
+        gzip.compress(b"\x08\x07\x12\x0apyrnn2hdf5"),
+        "an ONNX model: if it is packed, unpack it first",
+    ),
     "Core ML": (b"\x08\x01\x12\x07\x0a\x05input", "a Core ML model"),
     "gzip as UTF-8": (b"\x1f\xef\xbf\xbd\x08\0\0\0", "data that was taken for text on its way: fetch the file again"),
 }

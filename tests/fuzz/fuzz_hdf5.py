@@ -6,11 +6,11 @@ import random
 from pathlib import Path
 from typing import Final
 
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import restore, store
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
+from pyrnn2hdf5.hdf5.reader import load_hdf5, read_by_library, read_plain, read_source
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import load_hdf5, read_by_library, read_plain, read_source
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.sandbox.messages import encode
 
@@ -19,9 +19,9 @@ from .loop import cut, flip, fuzz, number, repeat
 
 MODEL: Final = load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")
 SEEDS: Final = (
-    to_bytes(store(MODEL)),
-    to_bytes(store(MODEL, compress=True)),
-    to_bytes(store(MODEL, float64=True)),
+    to_hdf5(store(MODEL)),
+    to_hdf5(store(MODEL, compress=True)),
+    to_hdf5(store(MODEL, float64=True)),
 )
 
 

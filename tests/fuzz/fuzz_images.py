@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pyrnn2hdf5.errors import FAILURES
-from pyrnn2hdf5.ocr.line_normalization import read_line
+from pyrnn2hdf5.ocr.line_reading import read_line
 from pyrnn2hdf5.sandbox.bounded import Reader
 
 from ..conftest import ROOT

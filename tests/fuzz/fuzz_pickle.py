@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyrnn2hdf5.files.paths import open_regular
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.files.sources import SourceFacts
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import restore, store
+from pyrnn2hdf5.hdf5.reader import read_by_library
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import read_by_library
 from pyrnn2hdf5.model.compatibility import remarks
 from pyrnn2hdf5.pyrnn.examination import examine
 from pyrnn2hdf5.pyrnn.extraction import read
-from pyrnn2hdf5.pyrnn.findings import Examination, RawModel, Remains, SourceFacts
+from pyrnn2hdf5.pyrnn.findings import Examination, RawModel, Remains
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn, to_model
 from pyrnn2hdf5.sandbox.messages import decode, encode, types_of
 from pyrnn2hdf5.text import visible
@@ -81,7 +82,7 @@ def target(path: Path, chance: random.Random) -> None:
     for remark in remarks(model):
         visible(remark).encode("utf-8")
     written = path.with_name("written")
-    written.write_bytes(to_bytes(store(model)))
+    written.write_bytes(to_hdf5(store(model)))
     restore(read_by_library(written))
 
 

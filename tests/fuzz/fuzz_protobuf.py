@@ -38,17 +38,17 @@ class Target(NamedTuple):
 
 TARGETS: Final = {
     "pronn": Target(
-        reader.to_model,
+        reader.from_pronn,
         [*map(encode, MODELS), DIGITS],
-        reader.MAGIC,
+        reader.PRONN_MAGIC,
         # Only the order of bytes may be another; a name is read and not kept.
         lambda model, data: len(model.notes) > 1 or sorted(encode(model)) == sorted(data),
     ),
     "onnx": Target(
-        model_file.to_model,
-        [model_file.to_bytes(model) for model in (*MODELS, reader.to_model(DIGITS))],
-        model_file.MAGIC,
-        lambda model, data: model_file.to_bytes(model) == data,
+        model_file.from_onnx,
+        [model_file.to_onnx(model) for model in (*MODELS, reader.from_pronn(DIGITS))],
+        model_file.ONNX_MAGIC,
+        lambda model, data: model_file.to_onnx(model) == data,
     ),
 }
 FINDINGS: Final = ROOT / "build" / "fuzz"

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import LAYOUT, store
+from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.load import read_by_library as read
 
 from ..conftest import MODELS
 from ..hdf5_files import random_model, written
@@ -77,5 +77,5 @@ def test_compression_is_gzip_and_shuffle_for_matrices(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"compress": True}, {"float64": True}])
 def test_the_same_model_gives_the_same_bytes(options: dict[str, bool]) -> None:
-    first, second = (to_bytes(store(load_file(MODELS / "digits-00004000.pyrnn.gz"), **options)) for _ in range(2))
+    first, second = (to_hdf5(store(load_file(MODELS / "digits-00004000.pyrnn.gz"), **options)) for _ in range(2))
     assert first == second

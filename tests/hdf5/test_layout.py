@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import InvalidModelError
 from pyrnn2hdf5.hdf5.layout import KIND, KIND_EXT, restore, store
-from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord, arrays_of, network_of
+from pyrnn2hdf5.hdf5.reader import load_hdf5
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
+from pyrnn2hdf5.model.network import arrays_of, network_of
 
 from ..hdf5_files import random_model, same, written
 

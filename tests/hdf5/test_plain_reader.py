@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
-from pyrnn2hdf5.load import load_file, read_plain
+from pyrnn2hdf5.hdf5.reader import read_plain
+from pyrnn2hdf5.load import load_file
 
 from ..conftest import MODELS
 from ..hdf5_files import written

@@ -8,7 +8,7 @@ import h5py
 import pytest
 
 from pyrnn2hdf5.errors import Hdf5LayoutError
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.model.model import Codec
 
 from ..hdf5_files import ODD_FILES, random_model, whole_model, written

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pyrnn2hdf5.errors import Hdf5LayoutError
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError
-from pyrnn2hdf5.load import read_by_library, read_plain
+from pyrnn2hdf5.hdf5.reader import read_by_library, read_plain
 from pyrnn2hdf5.sandbox.messages import FRAME, encode
 
 Tell = Callable[[object], object]

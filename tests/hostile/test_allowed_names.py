@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.limits import GLOBAL, Limits
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
@@ -98,11 +98,11 @@ PICKLES = {
 
 def test_of_the_corpus_nothing_runs_with_all_of_its_names_allowed() -> None:
     model = MODELS / "digits.pyrnn.gz"
-    expected = to_bytes(store(load_pyrnn(model)))
+    expected = to_hdf5(store(load_pyrnn(model)))
     heard = {what: events for what, data in PICKLES.items() if (events := events_of(lambda data=data: read_all(data)))}  # type: ignore[misc]
     assert heard == {}
     # And the next model of this process is as ever.
-    assert to_bytes(store(load_pyrnn(model, limits=Limits(in_process=True)))) == expected
+    assert to_hdf5(store(load_pyrnn(model, limits=Limits(in_process=True)))) == expected
 
 
 PART = st.from_regex(r"[a-zA-Z_][a-z0-9_]{0,8}", fullmatch=True)

@@ -18,7 +18,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.pyrnn.stream import open_source
 
 from ..conftest import MODELS, ROOT

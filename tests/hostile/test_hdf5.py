@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import Hdf5LayoutError, LoadLimitError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import LAYOUT, store
 from pyrnn2hdf5.hdf5.plain_reader import NotPlainError, parse
+from pyrnn2hdf5.hdf5.reader import load_hdf5, read_plain, read_source, read_stored
+from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.load import load_hdf5, read_plain, read_source, read_stored
-from pyrnn2hdf5.load import read_by_library as read
 from pyrnn2hdf5.model.model import LineNormalizer
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.sandbox.bounded import bounded
@@ -32,7 +32,7 @@ from .promise import here, hold_promise, measured
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 MODEL = load_pyrnn(SOURCE)
-SOUND = to_bytes(store(MODEL))
+SOUND = to_hdf5(store(MODEL))
 HEAP = SOUND.index(b"GCOL")
 WGI, WIP, SOFTMAX = LAYOUT[0].name, LAYOUT[4].name, LAYOUT[15].name
 EXTRA = "pyrnn2hdf5"
@@ -313,7 +313,7 @@ def test_odd_files_are_one_line_on_the_command_line(tmp_path: Path, what: str) -
     normalizer = LineNormalizer("CenterNormalizer", (("range", 4),))
     small = random_model(4, 3, ("", "a"), line_normalizer=normalizer, training=MODEL.training, source=MODEL.source)
     path = tmp_path / "x.hdf5"
-    path.write_bytes(to_bytes(store(small)))
+    path.write_bytes(to_hdf5(store(small)))
     refused(path, ODD_FILES[what][0])
 
 
@@ -356,13 +356,13 @@ def test_both_readers_read_the_same_or_refuse(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["digits.pyrnn.gz", "digits-00004000.pyrnn.gz", "digits-nolnorm.pyrnn.gz"])
 def test_what_we_write_is_plain(tmp_path: Path, name: str, options: dict[str, bool]) -> None:
     path = tmp_path / "x.hdf5"
-    path.write_bytes(to_bytes(store(load_pyrnn(MODELS / name), **options)))
+    path.write_bytes(to_hdf5(store(load_pyrnn(MODELS / name), **options)))
     assert encode(read_plain(path)) == encode(read(path))
 
 
 def test_what_is_packed_is_left_to_the_library(tmp_path: Path) -> None:
     path = tmp_path / "x.hdf5"
-    path.write_bytes(to_bytes(store(MODEL, compress=True)))
+    path.write_bytes(to_hdf5(store(MODEL, compress=True)))
     with pytest.raises(NotPlainError):
         read_plain(path)
     assert read_stored(path).compressed

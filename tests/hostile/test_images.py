@@ -16,7 +16,8 @@ from PIL import Image
 
 import pyrnn2hdf5
 from pyrnn2hdf5.limits import MAX_PIXELS
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.model.shapes import DIRECTIONS, GATES, PEEPHOLES
 
 from ..conftest import LINES, MODELS

@@ -19,7 +19,7 @@ from pyrnn2hdf5.files.packings import GZIP_PATIENCE, PATIENCE
 from pyrnn2hdf5.files.paths import CHUNK
 from pyrnn2hdf5.limits import MAX_MESSAGE, Limits
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn
-from pyrnn2hdf5.pyrnn.stream import LOOK, SourceStream
+from pyrnn2hdf5.pyrnn.stream import MAX_PEEK, SourceStream
 
 from ..conftest import MODELS
 from ..pickles import Name, dump
@@ -68,8 +68,8 @@ def test_only_so_much_is_read_to_tell_what_begins_as_no_pickle(beginning: bytes,
     file = Counting(gzip.compress(beginning) + behind)
     stream = SourceStream("m", file, 2**30)
     with contextlib.suppress(SourceError):
-        stream.check_beginning(LOOK)
-    assert file.taken <= LOOK + 4 * CHUNK
+        stream.check_beginning(MAX_PEEK)
+    assert file.taken <= MAX_PEEK + 4 * CHUNK
 
 
 def test_a_folder_of_them_costs_no_command(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
-from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.hdf5.reader import load_hdf5
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS
@@ -272,7 +273,7 @@ def test_cut_off_at_any_byte(tmp_path: Path, name: str) -> None:
 
 def test_a_bit_flipped_in_the_compression_is_refused_or_changes_nothing(tmp_path: Path) -> None:
     whole = (MODELS / "digits.pyrnn.gz").read_bytes()
-    expected = to_bytes(store(load_pyrnn(MODELS / "digits.pyrnn.gz")))
+    expected = to_hdf5(store(load_pyrnn(MODELS / "digits.pyrnn.gz")))
     chance = random.Random(0)
     for _ in range(25):
         damaged = bytearray(whole)
@@ -286,7 +287,7 @@ def test_a_bit_flipped_in_the_compression_is_refused_or_changes_nothing(tmp_path
             continue
         # Only the header of gzip has no checksum: name, time and system of the packer.
         assert bit // 8 < 32
-        assert len(to_bytes(store(model))) == len(expected)
+        assert len(to_hdf5(store(model))) == len(expected)
 
 
 def test_a_second_model_behind_the_first_does_not_count(tmp_path: Path) -> None:
@@ -302,6 +303,6 @@ def test_a_weight_on_its_edge_is_kept(tmp_path: Path) -> None:
     values = np.zeros((4, 7))
     values[0, 0], values[3, 6] = np.finfo(np.float32).max, np.finfo(np.float64).tiny
     path = tmp_path / "m.hdf5"
-    path.write_bytes(to_bytes(store(load(tmp_path, recognizer(softmax={"W2": values})))))
+    path.write_bytes(to_hdf5(store(load(tmp_path, recognizer(softmax={"W2": values})))))
     W2 = load_hdf5(path).network.softmax.W2
     assert (W2[0, 0], W2[3, 6]) == (np.finfo(np.float32).max, 0.0)

@@ -19,16 +19,17 @@ import pytest
 import pyrnn2hdf5
 from pyrnn2hdf5 import convert, verify
 from pyrnn2hdf5.errors import InvalidInputError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_file, load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
+from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS
 from .promise import here, hold_promise, measured, refused
 
 SOURCE = MODELS / "digits.pyrnn.gz"
-HDF5 = to_bytes(store(load_pyrnn(SOURCE)))
+HDF5 = to_hdf5(store(load_pyrnn(SOURCE)))
 
 
 def zipped() -> bytes:

@@ -104,7 +104,7 @@ def test_a_broken_reader_is_one_line(what: str, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("program", ["this", "no.such.program", READS])
 def test_a_program_that_is_no_reader(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "PROGRAM", program)
+    monkeypatch.setattr(sandbox, "CHILD_PROGRAM", program)
     monkeypatch.setattr(sandbox, "START_SECONDS", 1.0)
     with pytest.raises((ReaderError, CorruptPickleError)):
         load_pyrnn(SOURCE)

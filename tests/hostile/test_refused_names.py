@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pyrnn2hdf5.errors import CorruptPickleError, UnsafePickleError
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.pyrnn.unpickler import unpickle
 

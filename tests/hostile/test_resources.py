@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.limits import MAX_WEIGHTS
-from pyrnn2hdf5.load import load_hdf5
 
 from ..hostile_pickles import BLOCK, MONSTERS, array
 from ..pickles import Call, Dialect, Name, Obj, Raw, Text, dump, recognizer

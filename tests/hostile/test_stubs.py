@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import store
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.pyrnn.unpickler import ALLOWED, unpickle
 
@@ -25,12 +25,12 @@ from .opcodes import text
 from .promise import refused
 
 MODEL = MODELS / "digits.pyrnn.gz"
-EXPECTED = to_bytes(store(load_pyrnn(MODEL)))
+EXPECTED = to_hdf5(store(load_pyrnn(MODEL)))
 
 
 def in_this_process() -> bytes:
     """A genuine model as a file, read in this very process, so that a stub changed here would show."""
-    return to_bytes(store(load_pyrnn(MODEL, limits=Limits(in_process=True))))
+    return to_hdf5(store(load_pyrnn(MODEL, limits=Limits(in_process=True))))
 
 
 LSTM = name("ocrolib.lstm", "LSTM")

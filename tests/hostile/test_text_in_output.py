@@ -13,7 +13,7 @@ import pytest
 
 from pyrnn2hdf5.hdf5 import h5py_io as hdf5
 from pyrnn2hdf5.hdf5.layout import store
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.text import visible
 
@@ -99,7 +99,7 @@ def test_names_of_globals_and_of_what_a_file_is(tmp_path: Path) -> None:
 
 
 def evil_hdf5(path: Path) -> None:
-    path.write_bytes(hdf5.to_bytes(store(load_pyrnn(write(path.with_name("p.pyrnn"), dump(recognizer()))))))
+    path.write_bytes(hdf5.to_hdf5(store(load_pyrnn(write(path.with_name("p.pyrnn"), dump(recognizer()))))))
     path.with_name("p.pyrnn").unlink()
 
 

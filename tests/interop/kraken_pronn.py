@@ -22,10 +22,11 @@ from kraken.lib import pyrnn_pb2
 from kraken.lib.lstm import prepare_line
 
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.model import lstm
-from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.model import forward_pass
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.model.shapes import GATES, PEEPHOLES
-from pyrnn2hdf5.pronn.reader import load_pronn, to_model
+from pyrnn2hdf5.pronn.reader import from_pronn, load_pronn
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -73,9 +74,9 @@ def check_read(path: Path, lines: Sequence[Any]) -> None:
         xs = prepare_line(line)
         assert ours.predict_string(xs, THRESHOLD) == theirs.predictString(xs), path
         largest = max(largest, float(np.abs(ours.forward(xs) - theirs.outputs).max()))
-        clip, lstm.GATE_CLIP = lstm.GATE_CLIP, 1e9  # type: ignore[misc] # kraken of then did not clip gates
+        clip, forward_pass.GATE_CLIP = forward_pass.GATE_CLIP, 1e9  # type: ignore[misc] # kraken of then did not clip gates
         unclipped = max(unclipped, float(np.abs(ours.forward(xs) - theirs.outputs).max()))
-        lstm.GATE_CLIP = clip  # type: ignore[misc]
+        forward_pass.GATE_CLIP = clip  # type: ignore[misc]
     assert largest < 1e-6, (path, largest)
     assert unclipped < 1e-9, (path, unclipped)
     print(f"ok   {path.name:<40} {len(lines):2d} lines read alike, within {largest:.1g}, without clip {unclipped:.1g}")
@@ -93,7 +94,7 @@ def check_mutations(path: Path) -> None:
         at = chance.choice(tags) if number % 8 else chance.randrange(len(data))
         data[at] = chance.randrange(256)
         try:
-            ours = to_model(bytes(data))
+            ours = from_pronn(bytes(data))
         except Pyrnn2Hdf5Error:
             continue
         accepted += 1

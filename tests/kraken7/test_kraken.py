@@ -22,7 +22,8 @@ import pytest
 from PIL import Image
 
 import pyrnn2hdf5
-from pyrnn2hdf5.model.model import Codec, Model, arrays_of
+from pyrnn2hdf5.model.model import Codec, Model
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.ocr.evaluation import error_rate
 from pyrnn2hdf5.ocr.recognition import recognize
 

@@ -12,7 +12,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.files.packings import PACKINGS
-from pyrnn2hdf5.kraken7.loader import BEGINNINGS, HEAD, is_ours, load_model
+from pyrnn2hdf5.kraken7.loader import BEGINNINGS, MAGIC_SIZE, is_ours, load_model
 from pyrnn2hdf5.load import HDF5_MAGIC
 
 from ..conftest import MODELS, SHARED
@@ -33,13 +33,13 @@ def test_what_our_readers_know_is_taken() -> None:
     assert is_ours(HDF5_MAGIC)
     assert all(packing.magic.startswith(BEGINNINGS) for packing in PACKINGS)
     for path in [*MODELS.iterdir(), *(SHARED / "real").glob("*.pyrnn.gz")]:
-        assert is_ours(path.read_bytes()[:HEAD]), path
+        assert is_ours(path.read_bytes()[:MAGIC_SIZE]), path
 
 
 @pytest.mark.real
 def test_every_lineage_is_taken() -> None:
     for path in (SHARED / "lineages").glob("*.pyrnn*"):
-        assert is_ours(path.read_bytes()[:HEAD]) or not path.stat().st_size, path
+        assert is_ours(path.read_bytes()[:MAGIC_SIZE]) or not path.stat().st_size, path
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)

@@ -59,9 +59,9 @@ def check(line: Any, parameters: Mapping[str, float] = CENTER, Ni: int = 48) -> 
 
 
 @pytest.mark.parametrize("line", OURS)
-@pytest.mark.parametrize("block", [dewarping.BLOCK, 1000])
+@pytest.mark.parametrize("block", [dewarping.BLOCK_PIXELS, 1000])
 def test_our_lines(line: Any, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dewarping, "BLOCK", block)
+    monkeypatch.setattr(dewarping, "BLOCK_PIXELS", block)
     check(line, Ni=32)
 
 

@@ -14,7 +14,7 @@ from pyrnn2hdf5.errors import InvalidInputError, MissingExtraError
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.ocr.evaluation import error_rate
 from pyrnn2hdf5.ocr.images import read_truth
-from pyrnn2hdf5.ocr.line_normalization import read_line
+from pyrnn2hdf5.ocr.line_reading import read_line
 
 from ..conftest import LINES, MODELS, SHARED, grey_image, prepared
 

@@ -16,12 +16,13 @@ from hypothesis.extra import numpy as hnp
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError
-from pyrnn2hdf5.model import lstm
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, arrays_of, network_of
-from pyrnn2hdf5.ocr import line_normalization as lines
+from pyrnn2hdf5.model import forward_pass
+from pyrnn2hdf5.model.model import Codec, LineNormalizer
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.ocr import recognition
 from pyrnn2hdf5.ocr.evaluation import error_rate
-from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning, read_line
+from pyrnn2hdf5.ocr.line_normalization import PreparedLine, normalizer_warning
+from pyrnn2hdf5.ocr.line_reading import read_line
 from pyrnn2hdf5.ocr.recognition import Recognition, recognize, recognize_each
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
@@ -50,7 +51,7 @@ def test_batches_and_processes_change_nothing_but_the_speed(
     monkeypatch: pytest.MonkeyPatch, lines: int, cells: int, jobs: int
 ) -> None:
     expected = recognize(DIGITS, IMAGES)
-    monkeypatch.setattr(recognition, "LINES", lines)
+    monkeypatch.setattr(recognition, "BATCH_LINES", lines)
     # Of the batches, not of a line.
     monkeypatch.setattr(recognition, "most_steps", lambda model: 2**16)
     monkeypatch.setattr("pyrnn2hdf5.ocr.recognition.MAX_CELLS", cells)
@@ -74,7 +75,7 @@ def test_every_line_is_in_one_batch_of_bounded_size(lengths: list[int]) -> None:
     assert [id(line) for batch in batches for line in batch] == list(map(id, lines))
     for batch in batches:
         steps = [len(line.xs) for line in batch if isinstance(line, PreparedLine)]
-        assert 0 < len(steps) <= recognition.LINES
+        assert 0 < len(steps) <= recognition.BATCH_LINES
         assert len(steps) == 1 or sum(steps) <= most
 
 
@@ -256,7 +257,7 @@ def test_a_broken_image_fails_alone(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = lstm.hidden_units
+    real = forward_pass.hidden_units
 
     def tight(gates: Any, xs: Any) -> Any:
         if len(xs[0]) > 300:
@@ -264,7 +265,7 @@ def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) 
         return real(gates, xs)
 
     monkeypatch.setattr(recognition, "hidden_units", tight)
-    monkeypatch.setattr(recognition, "LINES", 1)
+    monkeypatch.setattr(recognition, "BATCH_LINES", 1)
     image = grey_image(IMAGES[0])
     results = list(recognize_each(DIGITS, [np.tile(image, (1, 8)), image]))
     assert [type(result) for result in results] == [MemoryError, Recognition]
@@ -315,7 +316,7 @@ def test_other_normalizers(normalizer: LineNormalizer | None, warning: str | Non
 def test_the_parameters_of_the_model_count() -> None:
     wide = replace(DIGITS, line_normalizer=LineNormalizer("CenterNormalizer", (("range", 8.0),)))
     narrow, usual = (
-        lines.read_line(grey_image(IMAGES[0]), normalizer, 32, pad=0).xs for normalizer in (wide.line_normalizer, None)
+        read_line(grey_image(IMAGES[0]), normalizer, 32, pad=0).xs for normalizer in (wide.line_normalizer, None)
     )
     assert len(narrow) < len(usual) * 0.6
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source
+from pyrnn2hdf5.model.network import arrays_of, network_of
 
 from ..pronn.messages import small
 

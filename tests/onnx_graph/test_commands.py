@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import onnx
 import pytest
 
 import pyrnn2hdf5
@@ -17,6 +18,7 @@ from pyrnn2hdf5 import load
 from pyrnn2hdf5.errors import InvalidInputError, SourceError, VerificationError
 from pyrnn2hdf5.files.paths import sha256_of
 from pyrnn2hdf5.load import load_stored
+from pyrnn2hdf5.onnx_graph.model_file import to_onnx
 
 from ..cli.commands import outputs
 from ..conftest import LINES, MODELS, ROOT
@@ -41,7 +43,11 @@ def test_convert(here: Path) -> None:
     assert outputs("convert", PYRNN.name, "--to", "onnx", "--force", "-q") == (0, "", "")
     assert Path("digits.pyrnn.onnx").read_bytes() == first
     assert pyrnn2hdf5.load_any("digits.pyrnn.onnx").source == pyrnn2hdf5.Source(PYRNN.name, sha256_of(PYRNN))
-    assert outputs("verify", PYRNN.name, "digits.pyrnn.onnx")[0] == 0
+    code, said, _ = outputs("verify", PYRNN.name, "digits.pyrnn.onnx")
+    assert code == 0
+    columns = [re.findall(r"^(  (\w+) +)", line)[0] for line in said.splitlines()[1:]]
+    assert [name for _, name in columns] == ["stored", "labels", "behaviour", "onnxruntime"]
+    assert {len(column) for column, _ in columns} == {len("  onnxruntime  ")}
 
 
 @pytest.mark.parametrize("kind", ["ours", "as kraken writes them", "pronn"])
@@ -227,6 +233,23 @@ def test_ocr_takes_it_as_it_is(here: Path, model_dir: Path) -> None:
     truth = (LINES / "line-0.ocropy.txt").read_text("utf-8").strip()
     assert outputs("ocr", "-m", "digits.pyrnn.onnx", LINES / "line-0.png") == (0, f"{truth}\n", "")
     assert not model_dir.exists()
+    # Also by its name, where there is nothing else of that name.
+    for name in ("digits.pyrnn", "digits"):
+        Path(PYRNN.name).unlink(missing_ok=True)
+        said = outputs("ocr", "-m", name, LINES / "line-0.png")
+        assert said == (0, f"{truth}\n", f"{name}: digits.pyrnn.onnx\n")
+
+
+@pytest.mark.parametrize("command", [("convert",), ("show",), ("ocr", LINES / "line-0.png", "-m"), ("verify", PYRNN)])
+def test_onnx_that_is_not_ours(command: tuple[str | Path, ...], here: Path) -> None:
+    stranger = onnx.load_model_from_string(to_onnx(pyrnn2hdf5.load_pyrnn(PYRNN)))
+    stranger.producer_name = "pytorch"
+    Path("x.onnx").write_bytes(stranger.SerializeToString())
+    code, _, told = outputs(*command, "x.onnx")
+    expected = (
+        "an ONNX model that pyrnn2hdf5 did not write, and it reads no other: take the model that this was made from"
+    )
+    assert (code, told.splitlines()[-1]) == (1, f"error: x.onnx: expected a pickle, got {expected}")
 
 
 @pytest.mark.parametrize("source", [PYRNN, MODELS])

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import MissingExtraError, VerificationError
-from pyrnn2hdf5.model.lstm import forward_batch
-from pyrnn2hdf5.model.model import Codec, Model, arrays_of, network_of
+from pyrnn2hdf5.model.forward_pass import forward_batch
+from pyrnn2hdf5.model.model import Codec, Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.onnx_graph import graph, model_file
 from pyrnn2hdf5.onnx_graph.execution import check, open_session, run
-from pyrnn2hdf5.onnx_graph.model_file import to_bytes, to_model
+from pyrnn2hdf5.onnx_graph.model_file import from_onnx, to_onnx
 from pyrnn2hdf5.verification import onnx_behaviour
 from pyrnn2hdf5.verification.onnx_behaviour import compare_runs
 
@@ -26,16 +27,16 @@ from ..conftest import LINES, MODELS, prepared
 from ..pronn.messages import small
 from .models import models
 
-DIGITS = to_model(to_bytes(pyrnn2hdf5.load_pyrnn(MODELS / "digits.pyrnn.gz")))
+DIGITS = from_onnx(to_onnx(pyrnn2hdf5.load_pyrnn(MODELS / "digits.pyrnn.gz")))
 
 
 @settings(max_examples=60)
 @given(models(), st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_any_network_on_any_lines(model: Model, lengths: list[int], seed: int) -> None:
-    model = to_model(to_bytes(model))
+    model = from_onnx(to_onnx(model))
     random = np.random.default_rng(seed)
     lines = [random.uniform(size=(length, model.Ni)).astype("f4") for length in lengths]
-    session = open_session(to_bytes(model))
+    session = open_session(to_onnx(model))
     (expected,) = forward_batch([model.network], lines)
     padded = run(session, lines)
     for line, ours, in_batch in zip(lines, expected, padded, strict=True):
@@ -47,7 +48,7 @@ def test_any_network_on_any_lines(model: Model, lengths: list[int], seed: int) -
 @settings(max_examples=20)
 @given(models(scale=30.0))
 def test_networks_that_saturate_are_within_the_tolerance(model: Model) -> None:
-    assert compare_runs(to_model(to_bytes(model))).problem is None
+    assert compare_runs(from_onnx(to_onnx(model))).problem is None
 
 
 def test_weights_of_nothing() -> None:
@@ -59,7 +60,7 @@ def test_weights_of_nothing() -> None:
 
 
 def test_the_lines_of_ocropy() -> None:
-    session = open_session(to_bytes(DIGITS))
+    session = open_session(to_onnx(DIGITS))
     lines = [prepared(np.load(path)) for path in sorted(LINES.glob("*.line.npy"))]
     texts = [path.read_text("utf-8").rstrip("\n") for path in sorted(LINES.glob("*.ocropy.txt"))]
     assert [DIGITS.decode(P) for P in run(session, lines)] == texts
@@ -70,7 +71,7 @@ def test_another_network_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = arrays_of(DIGITS.network)
     arrays["reversed.WOP"] = arrays["reversed.WOP"] + 0.01
     other = replace(DIGITS, network=network_of(arrays, DIGITS.Ni, DIGITS.Ns, DIGITS.No))
-    monkeypatch.setattr(onnx_behaviour, "to_bytes", lambda model: to_bytes(other))
+    monkeypatch.setattr(onnx_behaviour, "to_onnx", lambda model: to_onnx(other))
     assert "expected class probabilities within" in (compare_runs(DIGITS).problem or "")
     assert compare_runs(DIGITS, tolerance=1.0).problem is None
 
@@ -103,7 +104,7 @@ def test_what_is_written_wrong_gets_no_name(flaw: str, tmp_path: Path, monkeypat
 
 
 def test_what_is_no_onnx_is_told_by_onnx() -> None:
-    file = onnx.load_model_from_string(to_bytes(DIGITS))
+    file = onnx.load_model_from_string(to_onnx(DIGITS))
     file.graph.node[0].op_type = "NoOperator"
     for tell in (check, open_session):
         with pytest.raises(VerificationError, match="verification failed: onnx"):

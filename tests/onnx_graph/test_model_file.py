@@ -21,17 +21,18 @@ from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, SizeLimitError
 from pyrnn2hdf5.files.paths import sha256_of
 from pyrnn2hdf5.limits import MAX_LABEL, MAX_LABEL_TEXT
 from pyrnn2hdf5.model.decoding import THRESHOLD
-from pyrnn2hdf5.model.lstm import PAD
-from pyrnn2hdf5.model.model import Model, arrays_of, network_of
+from pyrnn2hdf5.model.forward_pass import PAD
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 from pyrnn2hdf5.onnx_graph.metadata import to_metadata
-from pyrnn2hdf5.onnx_graph.model_file import MAGIC, read_onnx, to_bytes, to_model
+from pyrnn2hdf5.onnx_graph.model_file import ONNX_MAGIC, from_onnx, read_onnx, to_onnx
 
 from ..conftest import MODELS
 from ..pronn.messages import data, small
 from .models import models, with_nan
 
 DIGITS = pyrnn2hdf5.load_pyrnn(MODELS / "digits.pyrnn.gz")
-SMALL: Final = to_bytes(small())
+SMALL: Final = to_onnx(small())
 
 
 def same(left: Model, right: Model) -> bool:
@@ -48,15 +49,15 @@ def same(left: Model, right: Model) -> bool:
 @settings(max_examples=50)
 @given(models())
 def test_what_is_written_is_read_and_always_the_same(model: Model) -> None:
-    written = to_bytes(model)
-    assert same(model, to_model(written))
-    assert to_bytes(model) == to_bytes(to_model(written)) == written
+    written = to_onnx(model)
+    assert same(model, from_onnx(written))
+    assert to_onnx(model) == to_onnx(from_onnx(written)) == written
 
 
 @settings(max_examples=20)
 @given(models())
 def test_onnx_reads_and_writes_the_same(model: Model) -> None:
-    written = to_bytes(model)
+    written = to_onnx(model)
     file = onnx.load_model_from_string(written)
     onnx.checker.check_model(file, full_check=True)
     assert file.SerializeToString(deterministic=True) == written
@@ -71,7 +72,7 @@ def test_metadata_are_json_that_any_reader_takes() -> None:
     assert values["line_normalizer"]["parameters"] == {"a": None, "b": [np.inf, -np.inf, 1.5], "c": -np.inf}
     assert values["source_sha256"] == sha256_of(MODELS / "digits.pyrnn.gz")
     model = replace(DIGITS, line_normalizer=with_nan())
-    assert same(model, to_model(to_bytes(model)))
+    assert same(model, from_onnx(to_onnx(model)))
 
 
 def test_a_weight_beyond_float32_is_told() -> None:
@@ -79,7 +80,7 @@ def test_a_weight_beyond_float32_is_told() -> None:
     with pytest.raises(
         InvalidModelError, match=r"overflow float32: forward LSTM WOP: expected at most 3.4e38, got 1e\+39"
     ):
-        to_bytes(replace(small(), network=network_of(arrays, 2, 2, 3)))
+        to_onnx(replace(small(), network=network_of(arrays, 2, 2, 3)))
 
 
 def edited(edit: Callable[[Any], object]) -> bytes:
@@ -123,7 +124,7 @@ def weight(name: str, /, **values: Any) -> Callable[[Any], None]:
 OURS = "expected the very file that pyrnn2hdf5 writes for these weights, got another"
 FLAWS: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "expected ONNX by pyrnn2hdf5, which begins with"),
-    "the beginning alone": (MAGIC, "ONNX.graph: expected one, got none"),
+    "the beginning alone": (ONNX_MAGIC, "ONNX.graph: expected one, got none"),
     "of another program": (
         edited(lambda file: setattr(file, "producer_name", "pytorch")),
         "expected ONNX by pyrnn2hdf5",
@@ -199,7 +200,7 @@ FLAWS: dict[str, tuple[bytes, str]] = {
 def test_flaws_are_told(name: str) -> None:
     content, expected = FLAWS[name]
     with pytest.raises((SourceError, InvalidModelError)) as caught:
-        to_model(content)
+        from_onnx(content)
     assert expected in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 400
@@ -211,19 +212,19 @@ def test_every_flipped_bit_is_refused_or_in_a_value() -> None:
         flipped = bytearray(SMALL)
         flipped[at] ^= 1 << chance.randrange(8)
         try:
-            model = to_model(bytes(flipped))
+            model = from_onnx(bytes(flipped))
         except Pyrnn2Hdf5Error:
             continue
         # A weight, a label, or another value: then the file is that of another model.
-        assert to_bytes(model) == flipped
+        assert to_onnx(model) == flipped
 
 
 def test_what_is_only_claimed_takes_no_memory() -> None:
-    claims = edited(weight("forward.W", dims=[1, 2**31, 2**31])), MAGIC + data(7, b"", 2**31), SMALL[:60]
+    claims = edited(weight("forward.W", dims=[1, 2**31, 2**31])), ONNX_MAGIC + data(7, b"", 2**31), SMALL[:60]
     tracemalloc.start()
     for content in claims:
         with pytest.raises(SourceError):
-            to_model(content)
+            from_onnx(content)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**20
@@ -245,4 +246,4 @@ def test_as_many_labels_as_a_model_may_have_are_read_again() -> None:
     labels = ["\U0001f600" * (MAX_LABEL_TEXT // MAX_LABEL // 4)] * (4 * MAX_LABEL)
     model = small(labels, No=len(labels))
     assert sum(map(len, labels)) == MAX_LABEL_TEXT
-    assert to_model(to_bytes(model)).codec == model.codec
+    assert from_onnx(to_onnx(model)).codec == model.codec

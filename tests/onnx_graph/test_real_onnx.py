@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import pyrnn2hdf5
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.lstm import forward_batch
+from pyrnn2hdf5.model.forward_pass import forward_batch
 from pyrnn2hdf5.onnx_graph.execution import open_session, run
-from pyrnn2hdf5.onnx_graph.model_file import to_bytes, to_model
+from pyrnn2hdf5.onnx_graph.model_file import from_onnx, to_onnx
 from pyrnn2hdf5.verification.onnx_behaviour import compare_runs
 
 from ..conftest import SHARED, prepared
@@ -28,9 +28,9 @@ MODELS = sorted({path.name for path in REAL.glob("*.*")} - {"README.md", "en-def
 def check(path: Path, lines: list[NDArray[Any]]) -> None:
     """A model through ONNX, on built-in and on other lines."""
     model = load_file(path)
-    written = to_bytes(model)
-    assert to_bytes(to_model(written)) == written
-    behaviour = compare_runs(to_model(written))
+    written = to_onnx(model)
+    assert to_onnx(from_onnx(written)) == written
+    behaviour = compare_runs(from_onnx(written))
     assert (behaviour.problem, behaviour.texts_equal) == (None, True if model.codec else None)
     session = open_session(written)
     for line, ours, padded in zip(lines, forward_batch([model.network], lines)[0], run(session, lines), strict=True):

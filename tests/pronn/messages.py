@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrnn2hdf5.model.model import Codec, Model, arrays_of, network_of
+from pyrnn2hdf5.model.model import Codec, Model
+from pyrnn2hdf5.model.network import arrays_of, network_of
 
 WEIGHTS = ("WGI", "WGF", "WGO", "WCI", "WIP", "WFP", "WOP")
 

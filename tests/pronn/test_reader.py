@@ -16,9 +16,9 @@ import pyrnn2hdf5
 from pyrnn2hdf5 import limits as limits_module
 from pyrnn2hdf5.errors import InvalidModelError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from pyrnn2hdf5.files.paths import sha256_of
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pronn import reader
-from pyrnn2hdf5.pronn.reader import load_pronn, to_model
+from pyrnn2hdf5.pronn.reader import from_pronn, load_pronn
 
 from ..conftest import MODELS, ROOT
 from .messages import array, data, encode, fields, number, small
@@ -46,19 +46,19 @@ def test_our_encoder_writes_as_kraken_does() -> None:
 @given(st.lists(st.text(max_size=4), min_size=1, max_size=40))
 def test_labels_of_any_kind(labels: list[str]) -> None:
     # Out of order, twice, of several code points, on the blank: as in a pyrnn.
-    model = to_model(encode(small(labels, No=len(labels))))
+    model = from_pronn(encode(small(labels, No=len(labels))))
     assert model.codec is not None
     assert model.codec.labels == tuple(labels)
 
 
 def test_no_codec() -> None:
-    assert to_model(encode(small(None))).codec is None
+    assert from_pronn(encode(small(None))).codec is None
 
 
 def test_fields_in_any_order_and_a_name() -> None:
     parts = fields(small())
     kind = parts.pop("kind")
-    model = to_model(kind + b"".join(reversed(parts.values())) + data(2, b"nomen"))
+    model = from_pronn(kind + b"".join(reversed(parts.values())) + data(2, b"nomen"))
     assert encode(model) == encode(small())
     assert model.notes[1] == "the name that it gives itself is not kept: 'nomen'"
 
@@ -192,7 +192,7 @@ FLAWS = {
 def test_flaws_are_told(name: str) -> None:
     content, kind, expected = FLAWS[name]
     with pytest.raises(kind) as caught:
-        to_model(content)
+        from_pronn(content)
     assert str(caught.value).startswith(expected)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -204,7 +204,7 @@ def test_every_flipped_bit_is_refused_or_read_as_what_it_says() -> None:
         content = bytearray(seed)
         content[bit // 8] ^= 1 << bit % 8
         try:
-            model = to_model(bytes(content))
+            model = from_pronn(bytes(content))
         except (SourceError, InvalidModelError) as error:
             assert len(str(error).splitlines()) == 1
             continue
@@ -218,7 +218,7 @@ def test_every_cut_is_refused() -> None:
     seed = encode(small())
     for length in range(len(seed)):
         with pytest.raises((SourceError, InvalidModelError)):
-            to_model(seed[:length])
+            from_pronn(seed[:length])
 
 
 def test_flipped_bytes_of_what_kraken_wrote() -> None:
@@ -227,7 +227,7 @@ def test_flipped_bytes_of_what_kraken_wrote() -> None:
         content = bytearray(seed)
         content[chance.randrange(200 if number_of_try % 2 else len(seed))] = chance.randrange(256)
         try:
-            assert encode(to_model(bytes(content))) == content
+            assert encode(from_pronn(bytes(content))) == content
         except Pyrnn2Hdf5Error as error:
             assert len(str(error).splitlines()) == 1
 
@@ -243,7 +243,7 @@ def test_claims_allocate_nothing(chosen: st.DataObject) -> None:
     content = b"".join(parts.values())
     tracemalloc.start()
     try:
-        to_model(content)
+        from_pronn(content)
     except Pyrnn2Hdf5Error:
         pass
     finally:
@@ -287,16 +287,16 @@ def test_the_largest_model_fits() -> None:
 
 
 def test_it_begins_with_its_kind() -> None:
-    assert data(1, b"pyrnn-bidi") == reader.MAGIC
+    assert data(1, b"pyrnn-bidi") == reader.PRONN_MAGIC
 
 
 def test_the_schema_is_the_one_documented() -> None:
     page = (ROOT / "FORMAT.md").read_text("utf-8").partition("## pronn")[2]
     for message, schema in (
-        ("pyrnn", reader.PRONN),
-        ("lstm", reader.LSTM),
-        ("softmax", reader.SOFTMAX),
-        ("array", reader.ARRAY),
+        ("pyrnn", reader.PRONN_FIELDS),
+        ("lstm", reader.LSTM_FIELDS),
+        ("softmax", reader.SOFTMAX_FIELDS),
+        ("array", reader.ARRAY_FIELDS),
     ):
         (row,) = re.findall(rf"^\| `{message}` \| (.*) \|$", page, re.MULTILINE)
         documented = {int(number): name for name, number in re.findall(r"`(\w+)` \((\d+)\)", row)}

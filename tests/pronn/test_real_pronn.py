@@ -11,7 +11,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import Pyrnn2Hdf5Error
-from pyrnn2hdf5.pronn.reader import to_model
+from pyrnn2hdf5.pronn.reader import from_pronn
 
 from ..conftest import SHARED
 from .messages import encode
@@ -55,7 +55,7 @@ def test_a_label_on_the_blank(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*SOURCES, "kraken-test"])
 def test_bytes_are_those_of_our_encoder(name: str) -> None:
     seed = (REAL / f"{name}.pronn").read_bytes()
-    assert encode(to_model(seed)) == seed
+    assert encode(from_pronn(seed)) == seed
 
 
 def test_every_byte_mutated() -> None:
@@ -77,7 +77,7 @@ def test_bytes_mutated_where_lengths_and_labels_are(name: str) -> None:
 def check(content: bytes) -> None:
     """Refused in one line, or read as what it says."""
     try:
-        model = to_model(content)
+        model = from_pronn(content)
     except Pyrnn2Hdf5Error as error:
         assert len(str(error).splitlines()) == 1
         return

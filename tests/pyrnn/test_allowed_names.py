@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import InvalidModelError, UnsafePickleError
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.model.model import Model, arrays_of
+from pyrnn2hdf5.model.model import Model
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn, load_pyrnn
 
 from ..pickles import DIALECTS, Call, Dialect, Name, Obj, Raw, Text, dump, recognizer

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pyrnn2hdf5.errors import CorruptPickleError, InvalidModelError
+from pyrnn2hdf5.files.sources import SourceFacts
 from pyrnn2hdf5.pyrnn.extraction import extract
-from pyrnn2hdf5.pyrnn.findings import SourceFacts
 from pyrnn2hdf5.pyrnn.numpy_stubs import ArrayStub
 from pyrnn2hdf5.pyrnn.unpickler import unpickle
 from pyrnn2hdf5.sandbox.messages import decode, encode

@@ -15,9 +15,10 @@ from pyrnn2hdf5.conversion.writer import save_hdf5
 from pyrnn2hdf5.errors import (
     Pyrnn2Hdf5Error,
 )
-from pyrnn2hdf5.load import load_hdf5
+from pyrnn2hdf5.hdf5.reader import load_hdf5
 from pyrnn2hdf5.model.compatibility import codec_problems, remarks
-from pyrnn2hdf5.model.model import Codec, LineNormalizer, Source, arrays_of
+from pyrnn2hdf5.model.model import Codec, LineNormalizer, Source
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 
 from ..conftest import MODELS, Load

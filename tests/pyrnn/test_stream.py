@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import CorruptPickleError, Pyrnn2Hdf5Error, SizeLimitError, SourceError
 from pyrnn2hdf5.files.paths import open_regular
+from pyrnn2hdf5.files.sources import SourceFacts
 from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
 from pyrnn2hdf5.pyrnn import stream as source
-from pyrnn2hdf5.pyrnn.findings import SourceFacts
 from pyrnn2hdf5.pyrnn.stream import checked_stream, open_source
 
 PICKLE = b"\x80\x02]q\x00."

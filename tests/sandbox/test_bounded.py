@@ -16,7 +16,7 @@ import pytest
 
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn, read_pyrnn
 from pyrnn2hdf5.sandbox.bounded import Reader, bounded
 from pyrnn2hdf5.sandbox.process import KEPT, THREADS, Process

@@ -161,8 +161,8 @@ def test_an_archive_on_the_way_of_windows(monkeypatch: pytest.MonkeyPatch, tmp_p
     # Here, in the workers, and in their readers; no file is without a name either.
     monkeypatch.setattr(process, "PASSES_DESCRIPTORS", False)
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
-    monkeypatch.setattr(sandbox, "PROGRAM", "tests.sandbox.windows")
-    monkeypatch.setattr(runner, "PROGRAM", "tests.sandbox.windows_worker")
+    monkeypatch.setattr(sandbox, "CHILD_PROGRAM", "tests.sandbox.windows")
+    monkeypatch.setattr(runner, "WORKER_PROGRAM", "tests.sandbox.windows_worker")
     archive = convert_all(plan([tree], tmp_path / "out"), 2, 60, Options(limits=Limits(seconds=1)))
     errors = {outcome.source.name: outcome.error for outcome in archive}
     assert isinstance(errors.pop("hang.pyrnn"), LoadLimitError)

@@ -13,5 +13,5 @@ for module, missing in ((socket, "send_fds"), (socket, "recv_fds"), (os, "O_TMPF
 from pyrnn2hdf5.sandbox import bounded, child, process  # noqa: E402 - they look at what is left
 
 assert not (child.BOUNDS_ITSELF or process.PASSES_DESCRIPTORS)
-vars(bounded)["PROGRAM"] = __name__
+vars(bounded)["CHILD_PROGRAM"] = __name__
 main = child.main

@@ -14,7 +14,7 @@ import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.errors import SourceError, UnsafePickleError
-from pyrnn2hdf5.model.model import arrays_of
+from pyrnn2hdf5.model.network import arrays_of
 from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.show.inspection import facts
 

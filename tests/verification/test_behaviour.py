@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pyrnn2hdf5.load import load_file
-from pyrnn2hdf5.model.lstm import PAD, Float64, forward_batch, hidden_batch
-from pyrnn2hdf5.model.model import arrays_of, network_of
+from pyrnn2hdf5.model.forward_pass import PAD, forward_batch, hidden_batch
+from pyrnn2hdf5.model.network import Float64, arrays_of, network_of
 from pyrnn2hdf5.verification.behaviour import MARGIN, built_in_lines, compare_behaviour, perturbed, short_lines
 
 from ..conftest import MODELS

@@ -11,11 +11,11 @@ import pytest
 
 from pyrnn2hdf5.conversion.writer import verify_written
 from pyrnn2hdf5.errors import VerificationError
-from pyrnn2hdf5.hdf5.h5py_io import to_bytes
+from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.model.model import Codec, LineNormalizer, Model, Source, TrainingRecord
-from pyrnn2hdf5.verification.behaviour import LINES
+from pyrnn2hdf5.verification.behaviour import BUILT_IN_LINES
 from pyrnn2hdf5.verification.checks import compare_labels
 from pyrnn2hdf5.verification.comparison import Verification, compare, verify
 
@@ -42,7 +42,7 @@ def test_a_true_copy_is_equal() -> None:
     assert all(check.problem is None and check.largest_difference == 0 for check in result.stored)
     behaviour = result.behaviour
     assert behaviour is not None
-    assert (behaviour.lines, behaviour.other_best_class, behaviour.texts_equal) == (LINES, 0, True)
+    assert (behaviour.lines, behaviour.other_best_class, behaviour.texts_equal) == (BUILT_IN_LINES, 0, True)
     # Rounding shows, so the comparison is alive, and it stays far below what is allowed.
     assert 0 < behaviour.largest_difference < behaviour.tolerance / 4 < 1e-4
 
@@ -95,7 +95,7 @@ def test_a_shifted_peephole_is_caught_by_both_layers() -> None:
 def test_a_transposed_peephole_is_caught(tmp_path: Path) -> None:
     stored = changed(FORWARD + "WIP", np.ascontiguousarray(STORED.data[FORWARD + "WIP"].T))
     path = tmp_path / "x"
-    path.write_bytes(to_bytes(stored))
+    path.write_bytes(to_hdf5(stored))
     with pytest.raises(VerificationError, match=r"WIP: expected shape \(24, 1\), got \(1, 24\)"):
         verify_written(DIGITS, STORED, path)
 
@@ -123,7 +123,7 @@ def test_minus_zero_is_not_zero() -> None:
 )
 def test_what_goes_with_the_weights_is_verified_after_writing(tmp_path: Path, field: str, value: object) -> None:
     path = tmp_path / "x"
-    path.write_bytes(to_bytes(replace(STORED, **{field: value})))  # type: ignore[arg-type]
+    path.write_bytes(to_hdf5(replace(STORED, **{field: value})))  # type: ignore[arg-type]
     with pytest.raises(VerificationError, match=f"verification failed: {field}: expected"):
         verify_written(DIGITS, STORED, path)
 
@@ -149,7 +149,7 @@ def test_training_record_and_normalizer_count_where_both_have_one() -> None:
 
 def test_files_of_either_format(tmp_path: Path) -> None:
     path = tmp_path / "x.hdf5"
-    path.write_bytes(to_bytes(STORED))
+    path.write_bytes(to_hdf5(STORED))
     pyrnn = MODELS / "digits.pyrnn.gz"
     for left, right in ((pyrnn, path), (path, pyrnn), (path, path), (pyrnn, pyrnn)):
         assert verify(left, right).ok

@@ -1,8 +1,7 @@
-"""The network: weights and the reference forward pass, as OCRopus computes them.
+"""The reference forward pass, as OCRopus computes it.
 
-Shapes: `Ni` inputs (line height in pixels), `Ns` hidden units, `No` classes, `Na = 1 + Ni + Ns`.
-Column order of the gate matrices: column 0 bias, columns 1..Ni the input, the rest the previous
-output. Equations of one LSTM, with s_t = [1, x_t, h_(t-1)] and h, c zero before the first step:
+Shapes are those of `network`. Equations of one LSTM, with s_t = [1, x_t, h_(t-1)] and h, c zero before the first
+step:
 
     i_t = sigma(WGI s_t + WIP * c_(t-1))
     f_t = sigma(WGF s_t + WFP * c_(t-1))
@@ -22,9 +21,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
+from .network import Float64, Floats, Network
 
 GATE_CLIP: Final = 20.0
 LOGIT_CLIP: Final = 100.0
@@ -36,52 +36,6 @@ CELLS: Final = 2**20
 
 PAD: Final = 16
 """Steps of silence at both ends of a line, as ocropy pads."""
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Floats = NDArray[Any]
-"""float64, or float32 where speed counts more than the last digits."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LSTM:
-    """Weights of one direction, float64: gates (Ns, Na), peepholes (Ns,), dims = (Ni, Ns, Na)."""
-
-    dims: tuple[int, int, int]
-    WGI: Float64
-    WGF: Float64
-    WGO: Float64
-    WCI: Float64
-    WIP: Float64
-    WFP: Float64
-    WOP: Float64
-
-    def __repr__(self) -> str:
-        return f"LSTM(dims={self.dims})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Softmax:
-    """Output layer: W2 float64 (No, 1 + Nh), column 0 the bias; Nh = 2 * Ns."""
-
-    Nh: int
-    No: int
-    W2: Float64
-
-    def __repr__(self) -> str:
-        return f"Softmax(Nh={self.Nh}, No={self.No})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Network:
-    """A bidirectional LSTM with a softmax on top."""
-
-    forward_lstm: LSTM
-    reversed_lstm: LSTM
-    softmax: Softmax
-
-    def __repr__(self) -> str:
-        return f"Network({self.forward_lstm}, {self.reversed_lstm}, {self.softmax})"
 
 
 def forward_batch(networks: Sequence[Network], lines: Sequence[ArrayLike]) -> list[list[Float64]]:

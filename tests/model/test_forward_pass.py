@@ -12,16 +12,8 @@ import pytest
 from pyrnn2hdf5.errors import InvalidInputError
 from pyrnn2hdf5.load import load_file
 from pyrnn2hdf5.model.decoding import decode_classes
-from pyrnn2hdf5.model.lstm import (
-    LSTM,
-    Network,
-    Softmax,
-    class_probabilities,
-    forward_batch,
-    gates_of,
-    hidden_batch,
-    hidden_units,
-)
+from pyrnn2hdf5.model.forward_pass import class_probabilities, forward_batch, gates_of, hidden_batch, hidden_units
+from pyrnn2hdf5.model.network import LSTM, Network, Softmax
 from pyrnn2hdf5.verification.behaviour import built_in_lines
 
 from ..conftest import LINES, MODELS, prepared
