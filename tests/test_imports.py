@@ -14,8 +14,15 @@ import pytest
 from .conftest import ROOT
 
 PACKAGE = ROOT / "pyrnn2hdf5"
-TABLE = re.findall(r"^\| `(\w+)` \| ", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
-"""Packages, and modules at the top, from the one that imports no other to the one that imports them all."""
+STANDS_ON = {
+    name: set(re.findall(r"`(\w+)`", below))
+    for name, below in re.findall(
+        r"^\| `(\w+)` \| .* \| ?(.*) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE
+    )
+}
+"""What each package, or module at the top, stands on."""
+TABLE = list(STANDS_ON)
+"""From the one that imports no other to the one that imports them all."""
 
 DOORS = {
     "h5py": {"hdf5.h5py_io"},
@@ -63,6 +70,24 @@ def test_imports_between_packages_run_up_the_table() -> None:
         above = set(TABLE[: TABLE.index(package_of(name))])
         inside = {package_of(other) for other in imported(name)[0]} - {package_of(name)}
         assert inside <= above, f"{name} imports {inside - above}, which lie below it"
+
+
+def test_the_table_tells_what_a_package_stands_on() -> None:
+    imports = {package: set[str]() for package in TABLE}
+    for name in INNER:
+        imports[package_of(name)] |= {package_of(other) for other in imported(name)[0]} - {package_of(name)}
+    below: dict[str, set[str]] = {}
+    for package in TABLE:
+        below[package] = imports[package].union(*(below[other] for other in imports[package]))
+        indirect = set[str]().union(*(below[other] for other in imports[package]))
+        assert STANDS_ON[package] == imports[package] - indirect, package
+
+
+def test_every_module_that_is_named_is_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = {name for name in re.findall(r"`(\w+/\w+)`", page) if package_of(name.replace("/", ".")) in TABLE}
+    assert len(named) > 25
+    assert {name.replace("/", ".") for name in named} <= MODULES.keys()
 
 
 def test_modules_of_a_package_import_each_other_one_way() -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.kraken7.loader import HEAD, is_ours
+from pyrnn2hdf5.kraken7.loader import MAGIC_SIZE, is_ours
 
 from ..conftest import MODELS, ROOT
 
@@ -70,4 +70,4 @@ def test_the_picture_of_the_formats_is_true(maker: ModuleType, tmp_path: Path) -
     assert reads["pyrnn2hdf5 ocr"] == [
         name for name, file in files.items() if pyrnn2hdf5.load_any(file, autoconvert=False).No == 25
     ]
-    assert reads["kraken 7"] == [name for name, file in files.items() if is_ours(file.read_bytes()[:HEAD])]
+    assert reads["kraken 7"] == [name for name, file in files.items() if is_ours(file.read_bytes()[:MAGIC_SIZE])]
