@@ -48,12 +48,17 @@ hostile: $(PYTHONS_HERE:%=hostile-%)
 hostile-%: .venv-%/installed
 	.venv-$*/bin/python -m pytest -q -p no:cacheprovider tests/hostile
 
-# The wheel and the source distribution as a stranger gets them, on every Python that is here.
+# The wheel and the source distribution as a stranger gets them, on every Python that is here, and on the last of them
+# some of the tests, as one who distributes it runs them.
 package: dist/built $(PYTHONS_HERE:%=package-%)
 	$(BIN)/python tests/packaging/check.py dist
+	$(BIN)/python tests/packaging/check.py tests .venv-$(lastword $(PYTHONS_HERE))/bin/python
 
 package-%: .venv-%/installed
-	.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python
+	for file in dist/*.whl dist/*.tar.gz; do \
+		.venv-$*/bin/python -m pip install --quiet --force-reinstall --no-deps $$file && \
+		.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python || exit 1; \
+	done
 
 .PRECIOUS: .venv-%/installed
 .venv-%/installed: dist/built
@@ -129,7 +134,7 @@ fixtures: .py27/installed .venv-kraken07/installed
 
 dist: dist/built
 
-dist/built: .venv/installed $(shell find pyrnn2hdf5 -name '*.py') $(wildcard *.md)
+dist/built: .venv/installed $(shell find pyrnn2hdf5 tests fixtures docs -type f -not -name '*.pyc') $(wildcard *.md) Makefile
 	rm -rf dist
 	$(BIN)/python -m build --quiet --outdir dist .
 	touch $@
