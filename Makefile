@@ -8,7 +8,7 @@ RUN27 := PYTHONPATH=$(CURDIR)/.py27 MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 $(PYTH
 
 # The Python of a minor version such as 3.12, from pyenv or the path; nothing where there is none.
 python_of = $(shell PYENV_VERSION=$(1) python$(1) -c 'import sys; print(sys.executable)' 2>/dev/null)
-PYTHONS ?= 3.10 3.11 3.12 3.13
+PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
