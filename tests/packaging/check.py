@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 LARGEST_SOURCE = 4 * 2**20
 
 QUICK_TESTS = (
-    *("tests/documents/test_ci.py", "tests/documents/test_facts.py", "tests/documents/test_links.py"),
+    *("tests/documents/test_facts.py", "tests/documents/test_links.py"),
     *("tests/hdf5", "tests/model", "tests/pyrnn/test_reader.py", "tests/test_load.py", "tests/test_records.py"),
 )
 """Those that less than a minute is enough for, among them what reads documents, fixtures and the Makefile."""
