@@ -8,7 +8,7 @@ RUN27 := PYTHONPATH=$(CURDIR)/.py27 MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 $(PYTH
 
 # The Python of a minor version such as 3.12, from pyenv or the path; nothing where there is none.
 python_of = $(shell PYENV_VERSION=$(1) python$(1) -c 'import sys; print(sys.executable)' 2>/dev/null)
-PYTHONS ?= 3.10 3.11 3.12 3.13
+PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
@@ -48,12 +48,17 @@ hostile: $(PYTHONS_HERE:%=hostile-%)
 hostile-%: .venv-%/installed
 	.venv-$*/bin/python -m pytest -q -p no:cacheprovider tests/hostile
 
-# The wheel and the source distribution as a stranger gets them, on every Python that is here.
+# The wheel and the source distribution as a stranger gets them, on every Python that is here, and on the last of them
+# some of the tests, as one who distributes it runs them.
 package: dist/built $(PYTHONS_HERE:%=package-%)
 	$(BIN)/python tests/packaging/check.py dist
+	$(BIN)/python tests/packaging/check.py tests .venv-$(lastword $(PYTHONS_HERE))/bin/python
 
 package-%: .venv-%/installed
-	.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python
+	for file in dist/*.whl dist/*.tar.gz; do \
+		.venv-$*/bin/python -m pip install --quiet --force-reinstall --no-deps $$file && \
+		.venv-$*/bin/python tests/packaging/check.py installed .venv-$*/bin/python || exit 1; \
+	done
 
 .PRECIOUS: .venv-%/installed
 .venv-%/installed: dist/built
@@ -134,7 +139,7 @@ pictures: install
 
 dist: dist/built
 
-dist/built: .venv/installed $(shell find pyrnn2hdf5 -name '*.py') $(wildcard *.md)
+dist/built: .venv/installed $(shell find pyrnn2hdf5 tests fixtures docs -type f -not -name '*.pyc') $(wildcard *.md) Makefile
 	rm -rf dist
 	$(BIN)/python -m build --quiet --outdir dist .
 	touch $@

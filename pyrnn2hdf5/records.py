@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the records; it grows when a key changes its meaning or goes away."""
 
 

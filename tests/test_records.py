@@ -16,6 +16,7 @@ from pyrnn2hdf5.verification.comparison import verify
 
 from .conftest import MODELS
 from .pickles import Name, Text, dump, recognizer
+from .schema import problems
 
 SOURCE = MODELS / "digits.pyrnn.gz"
 KEYS = [
@@ -43,13 +44,14 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
 def test_the_keys_are_the_same_whatever_became_of_a_model(tmp_path: Path) -> None:
     for status, outcome in outcomes(tmp_path).items():
         record = outcome_record(outcome)
-        assert list(record) == KEYS
+        assert (list(record), problems(record, "convert")) == (KEYS, [])
         assert (record["schema"], record["status"]) == (SCHEMA, status)
         assert json.loads(json.dumps(record, allow_nan=False)) == json.loads(json.dumps(record))
         assert record["source_size"] == Path(record["source"]).stat().st_size
         assert (record["error"] is None) == (status not in ("failed", "refused"))
         assert isinstance(record["warnings"], list)
     missing = outcome_record(attempt(tmp_path / "no", tmp_path / "no.hdf5", Options()))
+    assert problems(missing, "convert") == []
     assert (list(missing), missing["source_size"], missing["status"]) == (KEYS, None, "failed")
     assert missing["error"] == {"kind": "FileNotFoundError", "message": "No such file or directory"}
 
@@ -79,6 +81,8 @@ def test_no_number_is_beyond_json(tmp_path: Path) -> None:
     record = json.loads(json.dumps(verification_record(odd), allow_nan=False))
     assert (record["behaviour"]["largest_difference"], record["behaviour"]["tolerance"]) == (None, None)
     assert record["ok"] is False
+    rest = {"schema": SCHEMA, "source": "a", "result": "b", "status": "different", "error": None}
+    assert problems(rest | {"verification": record}, "verify") == []
 
 
 @pytest.mark.parametrize("source", ["m", Path("m")])

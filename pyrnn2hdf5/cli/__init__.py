@@ -22,6 +22,15 @@ from .. import __version__
 from . import convert, models, ocr, show, verify
 from .common import Exit, explain, tune_openblas
 
+DOCUMENTS: Final = "https://github.com/pyrnn2hdf5/pyrnn2hdf5/blob/main/docs"
+
+
+def _more(page: str) -> str:
+    """What every help ends with."""
+    codes = "Exit codes: 0 good, 1 a file was refused or failed, 2 wrong usage,"
+    return f"\b\n{codes}\n130 interrupted, 143 terminated. More:\n{DOCUMENTS}/{page}.md"
+
+
 app = typer.Typer(
     name="pyrnn2hdf5",
     no_args_is_help=True,
@@ -29,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Convert OCRopus and kraken pyrnn models to HDF5: safely, exactly, verified.",
+    epilog=_more("README"),
 )
 
 
@@ -48,8 +58,10 @@ def _options(
 
 
 def _examples(*commands: str) -> str:
+    command = commands[0].partition(" ")[0]
     # The backspace keeps the lines apart.
-    return "\n".join(("\b", "Examples:", *(f"  pyrnn2hdf5 {command}" for command in commands)))
+    examples = ("\b", "Examples:", *(f"  pyrnn2hdf5 {command}" for command in commands))
+    return "\n".join((*examples, "", _more("model-directory" if command == "models" else command)))
 
 
 app.command(

@@ -74,7 +74,7 @@ def ocr(
     ] = False,
     jobs: Annotated[
         int,
-        typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes that prepare lines, beside this one (1)."),
+        typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes that prepare lines, beside this one."),
     ] = 1,
     model_dir: ModelDir = None,
     autoconversion: Annotated[

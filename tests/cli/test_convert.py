@@ -47,7 +47,7 @@ def test_json(tmp_path: Path) -> None:
         *("schema", "source", "target", "status", "kind", "source_size", "source_sha256", "target_size"),
         *("target_sha256", "verification", "warnings", "duplicate_of", "seconds", "error"),
     ]
-    assert (said["schema"], said["status"], said["error"]) == (1, "converted", None)
+    assert (said["schema"], said["status"], said["error"]) == (2, "converted", None)
     assert said["verification"]["ok"] is True
     assert [check["equal"] for check in said["verification"]["stored"]] == [True] * 17
     assert said["verification"]["behaviour"]["texts_equal"] is True

@@ -141,7 +141,7 @@ def test_json_is_a_line_a_model(tree: Path) -> None:
     assert sorted(record["status"] for record in records) == [
         *("converted", "converted", "converted", "duplicate", "refused", "refused")
     ]
-    assert all(record["schema"] == 1 for record in records)
+    assert all(record["schema"] == 2 for record in records)
     (plain,) = [record for record in records if record["source"].endswith("no-suffix")]
     assert plain["verification"]["ok"] is True
     assert plain["seconds"] > 0

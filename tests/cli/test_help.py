@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
+from pyrnn2hdf5.cli.common import Exit
 
 from ..conftest import MODELS
+from ..documents.pages import COMMAND_PAGES
 from ..pickles import Name, Text, dump, recognizer
 from .commands import module, run
 
@@ -90,6 +92,15 @@ def test_help_fits_80_columns_and_its_examples_name_what_exists(command: str) ->
     for example in examples:
         assert example.startswith(command)
         assert all(option in done.stdout.partition("Examples")[0] for option in re.findall(r" (--?\w+)", example))
+
+
+@pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models"])
+def test_help_tells_exit_codes_and_where_more_is(command: str) -> None:
+    said = " ".join(run(command or "--help", "--help", env={"COLUMNS": "80"}).stdout.split())
+    (codes,) = re.findall(r"Exit codes: (.*?)\.", said)
+    assert [int(code) for code in re.findall(r"\d+", codes)] == [int(code) for code in Exit]
+    (page,) = re.findall(r"More: https://\S+/blob/main/(\S+)", said)
+    assert page == (COMMAND_PAGES[command] if command else "docs/README.md")
 
 
 def test_completion_knows_the_commands() -> None:

@@ -186,7 +186,7 @@ def test_json(model: Path) -> None:
     done = run("ocr", "-m", model, LINES / "line-0.png", "--json")
     said = json.loads(done.stdout)
     assert list(said) == ["schema", "image", "status", "text", "characters", "warnings", "error"]
-    assert (said["schema"], said["image"], said["text"]) == (1, str(LINES / "line-0.png"), TEXTS[0])
+    assert (said["schema"], said["image"], said["text"]) == (2, str(LINES / "line-0.png"), TEXTS[0])
     assert [character["label"] for character in said["characters"]] == list(TEXTS[0])
     assert list(said["characters"][0]) == ["label", "column", "probability"]
     width = grey_image(LINES / "line-0.png").shape[1]

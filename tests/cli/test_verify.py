@@ -76,7 +76,7 @@ def test_tolerance_is_for_behaviour_only(result: Path) -> None:
 def test_json(result: Path) -> None:
     said = json.loads(run("verify", SOURCE, result, "--json").stdout)
     assert list(said) == ["schema", "source", "result", "status", "verification", "error"]
-    assert (said["schema"], said["status"], said["error"]) == (1, "equal", None)
+    assert (said["schema"], said["status"], said["error"]) == (2, "equal", None)
     checks = said["verification"]["stored"]
     assert [check["label"] for check in checks][-3:] == ["softmax w", "softmax W", "codec"]
     assert checks[0]["shape"] == [24, 57]

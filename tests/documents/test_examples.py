@@ -102,16 +102,6 @@ def test_a_folder_of_models_in_two_minutes(models: Path) -> None:
     assert len(list((models.parent / "converted").iterdir())) == len(list(models.iterdir())) == 6
 
 
-def test_commands_of_the_jobs_run(models: Path) -> None:
-    commands = re.findall(r"(?:run|entry): (pyrnn2hdf5 .*)", "".join(blocks("docs/ci.md", "yaml")))
-    assert len(commands) == 2
-    run(words(f"pyrnn2hdf5 convert -q {models.name}"))
-    for command in commands:
-        done = run(words(command))
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (models.parent / "models.xml").exists()
-
-
 @pytest.mark.usefixtures("checkout")
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_python_examples_run(page: str) -> None:

@@ -1,14 +1,9 @@
-"""What the pages say is so: options, exit codes, keys of records, names and limits are those of the code."""
+"""What the pages say is so: options, exit codes, names and limits are those of the code."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +17,7 @@ from pyrnn2hdf5.cli.text_output import STATUSES
 from pyrnn2hdf5.hdf5.layout import LAYOUT
 
 from ..conftest import ROOT
-from .pages import COMMAND_PAGES, PAGES, README, names, rows, words
+from .pages import COMMAND_PAGES, PAGES, README, names, rows
 
 UNITS = {"": 1, "s": 1, "million": 10**6, "Ki": 2**10, "Mi": 2**20, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
@@ -62,75 +57,6 @@ def test_exit_codes_are_in_the_readme() -> None:
 
 def test_every_status_is_documented() -> None:
     assert [row[0].strip("`") for row in rows("docs/convert.md", "status", "says")] == list(STATUSES)
-
-
-def leaves(value: Any, path: str) -> Iterator[str]:
-    """The paths of what is in a record: `codec.labels[].code`."""
-    if isinstance(value, dict) and value and not path.endswith(".parameters"):
-        for key, member in value.items():
-            yield from leaves(member, f"{path}.{key}")
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        for item in value:
-            yield from leaves(item, f"{path}[]")
-    else:
-        yield path
-
-
-RECORDS = {
-    "docs/convert.md": (
-        "convert {models} same.pyrnn.gz cut.pyrnn.gz evil.pyrnn -o converted --json",
-        "convert {models} evil.pyrnn -o foreseen --json --dry-run",
-    ),
-    "docs/verify.md": (
-        "verify {models} digits.onnx --json",
-        "verify {models} digits.hdf5 --json --lines fixtures/lines/line-0.png",
-        "verify fixtures/models/digits-00004000.pyrnn.gz digits.hdf5 --json",
-        "verify evil.pyrnn digits.hdf5 --json",
-    ),
-    "docs/show.md": ("show fixtures/models digits.hdf5 empty.pyrnn --json",),
-    "docs/ocr.md": ("ocr -m fixtures/models/digits-plain.pyrnn swapped evil.pyrnn --evaluate --json",),
-    "docs/model-directory.md": (
-        "ocr -q -m {models} fixtures/lines --model-dir models",
-        "models --model-dir models --json",
-    ),
-}
-"""Commands that give every kind of record."""
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models, lines, and what is neither."""
-    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")
-    monkeypatch.chdir(tmp_path)
-    model = Path("fixtures/models/digits.pyrnn.gz")
-    pyrnn2hdf5.convert(model, "digits.hdf5")
-    pyrnn2hdf5.convert(model, "digits.onnx", to="onnx")
-    shutil.copy(model, "same.pyrnn.gz")
-    Path("cut.pyrnn.gz").write_bytes(model.read_bytes()[:1000])
-    Path("evil.pyrnn").write_bytes(b"cos\nsystem\n(S'x'\ntR.")
-    Path("empty.pyrnn").write_bytes(b"(dp0\n.")
-    # A truth that is not what the image shows, for a confusion.
-    Path("swapped").mkdir()
-    shutil.copy("fixtures/lines/line-0.png", "swapped/line.png")
-    shutil.copy("fixtures/lines/line-1.gt.txt", "swapped/line.gt.txt")
-
-
-@pytest.mark.usefixtures("inputs")
-@pytest.mark.parametrize("page", RECORDS)
-def test_every_key_of_a_record_is_documented(page: str) -> None:
-    seen: set[str] = set()
-    for command in RECORDS[page]:
-        line = "pyrnn2hdf5 " + command.format(models="fixtures/models/digits.pyrnn.gz")
-        done = subprocess.run(words(line), capture_output=True, encoding="utf-8", check=False)
-        for record in map(json.loads, done.stdout.splitlines()):
-            seen |= {path.removeprefix(".") for path in leaves(record, "")}
-    # Where there is an object in one record, another may have null.
-    seen = {path for path in seen if not any(re.match(rf"{re.escape(path)}(\[\])?\.", other) for other in seen)}
-    if page == "docs/convert.md":
-        # The page of `verify` has what is inside.
-        seen = {path for path in seen if not path.startswith("verification.")} | {"verification"}
-    documented = {name for row in rows(page, "key", "holds") for name in names(row[0])}
-    assert {name.removesuffix("[]") for name in documented} == seen
 
 
 def test_the_layout_is_the_one_documented() -> None:

@@ -1,7 +1,8 @@
 """Check the wheel and the source distribution as a stranger gets them. Run by `make package`.
 
 check.py dist                   what is inside, and what is said about it
-check.py installed PYTHON       the commands, in an environment that holds the wheel and nothing of ours besides
+check.py installed PYTHON       the commands, in an environment where the wheel or the source distribution is installed
+check.py tests PYTHON           the tests that come with the source distribution, where that is unpacked
 """
 
 from __future__ import annotations
@@ -17,6 +18,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 
+LARGEST_SOURCE = 4 * 2**20
+
+QUICK_TESTS = (
+    *("tests/documents/test_facts.py", "tests/documents/test_links.py"),
+    *("tests/hdf5", "tests/model", "tests/pyrnn/test_reader.py", "tests/test_load.py", "tests/test_records.py"),
+)
+"""Those that less than a minute is enough for, among them what reads documents, fixtures and the Makefile."""
+
+
+def run_git(*words: str) -> str:
+    return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout
+
 
 def check_dist() -> None:
     (wheel,) = (ROOT / "dist").glob("*.whl")
@@ -30,10 +43,11 @@ def check_dist() -> None:
     assert inside == modules | {"pyrnn2hdf5/py.typed"}, inside ^ modules
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     with tarfile.open(source) as archive_of_source:
-        top = {name.split("/")[1] for name in archive_of_source.getnames() if "/" in name}
-    kept = {"pyrnn2hdf5", "pyproject.toml", "PKG-INFO", ".gitignore"}
-    kept |= {"README.md", "FORMAT.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"}
-    assert top == kept, top ^ kept
+        shipped = {name.partition("/")[2] for name in archive_of_source.getnames()}
+    # All that a distribution needs to run the tests, and nothing that only happens to lie here.
+    tracked = set(run_git("ls-files", "-z").split("\0")[:-1])
+    assert shipped == tracked | {"PKG-INFO"}, shipped ^ (tracked | {"PKG-INFO"})
+    assert source.stat().st_size < LARGEST_SOURCE, source.stat().st_size
     assert said["Name"] == "pyrnn2hdf5"
     assert said["Author"] == "The pyrnn2hdf5 developers"
     assert said["License-Expression"] == "Apache-2.0"
@@ -68,7 +82,18 @@ def check_installed(python: str) -> None:
         assert not (folder / "canary").exists()
 
 
+def check_tests(python: str) -> None:
+    (source,) = (ROOT / "dist").glob("*.tar.gz")
+    with tempfile.TemporaryDirectory() as name:
+        shutil.unpack_archive(source, name, filter="data")
+        (folder,) = Path(name).iterdir()
+        command = [str(Path(python).absolute()), "-m", "pytest", "-q", "-p", "no:cacheprovider", *QUICK_TESTS]
+        subprocess.run(command, cwd=folder, check=True)
+
+
 if sys.argv[1] == "dist":
     check_dist()
+elif sys.argv[1] == "tests":
+    check_tests(sys.argv[2])
 else:
     check_installed(sys.argv[2])
