@@ -11,6 +11,7 @@ import copyreg
 import pickle
 import pickletools
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
@@ -144,7 +145,10 @@ def _follow(stream: IO[bytes], names: Names) -> int | None:
 
 
 MAX_OPCODES: Final = 2**22
-"""Most opcodes that are looked at without being followed: two seconds."""
+"""Most opcodes that are looked at without being followed."""
+
+SPELL_SECONDS: Final = 2.5
+"""Longest time for that. On a busy machine fewer names are told, but the facts of the file still are."""
 
 OPCODES: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 UNSPELLED: Final = {
@@ -164,8 +168,11 @@ def spell(stream: IO[bytes], names: Names) -> None:
     """
     last: list[str | None] = [None, None]
     memo: dict[int, str | None] = {}
+    end = time.monotonic() + SPELL_SECONDS
     try:
-        for _ in range(MAX_OPCODES):
+        for number in range(MAX_OPCODES):
+            if not number % 2**12 and time.monotonic() > end:
+                raise CorruptPickleError(f"time to look at opcodes: expected at most {SPELL_SECONDS:g} s, got more")
             code = stream.read(1)
             if not code or code == pickle.STOP:
                 return

@@ -186,7 +186,7 @@ def test_a_model_made_to_crash_hang_or_swell_is_refused_for_the_reason_it_has_al
     equal = b"".join(b"L%dL\nN" % (k * (2**61 - 1)) for k in range(60_000))
     (tree / "hang.pyrnn.gz").write_bytes(gzip.compress(b"\x80\x02}(" + equal + b"u."))
     (tree / "swell.pyrnn").write_bytes(b"\x80\x02Nr\xff\xff\xff\x7f.")
-    limits = Limits(seconds=2)
+    limits = Limits(seconds=5)
     done = outcomes(plan([tree], tmp_path / "out"), limits=limits)
     assert done.pop("good.pyrnn.gz").status == "converted"
     for name, outcome in done.items():

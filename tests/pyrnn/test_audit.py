@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.pyrnn.audit import MAX_CALLS, MAX_EXTENSIONS, MAX_GLOBALS, Names, audit
+from pyrnn2hdf5.pyrnn.examination import measure_file
 from pyrnn2hdf5.pyrnn.findings import Global, globals_of
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn, named_globals
 from pyrnn2hdf5.pyrnn.stream import is_pyrnn
@@ -389,6 +390,17 @@ def test_what_was_named_before_the_end_of_a_reader_is_told(what: str, written: W
     assert found.unfollowed == str(found.problem)
     assert (found.protocol, found.source.compression) == (2, "gzip")
     assert found.source.size == path.stat().st_size
+
+
+def test_a_busy_machine_spells_fewer_names_and_tells_the_file_all_the_same(
+    written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.audit.SPELL_SECONDS", 0)
+    path = written(b"\x80\x02cos\nsystem\n(S'id'\ntR.")
+    told: list[tuple[str, ...]] = []
+    with path.open("rb", buffering=0) as file:
+        found = measure_file(file, Limits(), told.append, name="m")
+    assert (told, found.source.size) == ([], path.stat().st_size)
 
 
 def test_memory_is_no_way_out(written: Write) -> None:
