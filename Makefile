@@ -52,6 +52,7 @@ hostile-%: .venv-%/installed
 # some of the tests, as one who distributes it runs them.
 package: dist/built $(PYTHONS_HERE:%=package-%)
 	$(BIN)/python tests/packaging/check.py dist
+	$(BIN)/python tests/packaging/check.py readme
 	$(BIN)/python tests/packaging/check.py tests .venv-$(lastword $(PYTHONS_HERE))/bin/python
 
 package-%: .venv-%/installed

@@ -3,11 +3,14 @@
 check.py dist                   what is inside, and what is said about it
 check.py installed PYTHON       the commands, in an environment where the wheel or the source distribution is installed
 check.py tests PYTHON           the tests that come with the source distribution, where that is unpacked
+check.py readme                 the commands by which the README installs, in a new folder
 """
 
 from __future__ import annotations
 
 import email
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+ADDRESS = "https://github.com/pyrnn2hdf5/pyrnn2hdf5"
 
 LARGEST_SOURCE = 4 * 2**20
 
@@ -91,8 +95,36 @@ def check_tests(python: str) -> None:
         subprocess.run(command, cwd=folder, check=True)
 
 
+def check_readme() -> None:
+    install = (ROOT / "README.md").read_text("utf-8").partition("## Install\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ (.*)", install, re.MULTILINE)
+    assert [command.split()[0] for command in commands if "pip" in command.split()[0]] == [
+        ".venv/bin/pip",
+        "pip",
+        "pipx",
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([sys.executable, "-m", "venv", folder / "users"], check=True)
+        subprocess.run([folder / "users" / "bin" / "pip", "install", "--quiet", "pipx"], check=True)
+        environment = os.environ | {
+            # What is cloned is this.
+            **{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS},
+            **{"PATH": f"{folder / 'users' / 'bin'}:{os.environ['PATH']}", "HOME": name, "PIPX_HOME": f"{name}/pipx"},
+            **{"PIPX_BIN_DIR": f"{name}/bin"},
+        }
+        script = "\n".join(["set -e", *commands, "pyrnn2hdf5 --version", f"{name}/bin/pyrnn2hdf5 --version"])
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(set(re.findall(r"^pyrnn2hdf5 [\d.]+$", done.stdout, re.MULTILINE))) == 1, done.stdout
+
+
 if sys.argv[1] == "dist":
     check_dist()
+elif sys.argv[1] == "readme":
+    check_readme()
 elif sys.argv[1] == "tests":
     check_tests(sys.argv[2])
 else:
