@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,6 @@ from ..limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from ..files.sources import SourceFacts
     from ..verification.comparison import Verification
-
-
-class Format(str, enum.Enum):
-    """What a model can be converted to; also the suffixes of the results."""
-
-    HDF5 = "hdf5"
-    ONNX = "onnx"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import Hdf5LayoutError, InvalidModelError, SourceError, TargetExistsError, VerificationError
 from ..extras import require
-from ..files.atomic import new_file
+from ..files.atomic import new_file, refuse_other_than_file
 from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_bytes
 from ..hdf5.layout import Stored, restore, store
@@ -109,6 +109,7 @@ def onnx_file(model: Model) -> tuple[bytes, Check]:
 
 def _save(file: tuple[bytes, Check], path: str | os.PathLike[str], *, force: bool) -> Verification:
     path, (content, check) = usable_path(path), file
+    refuse_other_than_file(path)
     if path.exists() and not force:
         raise TargetExistsError(f"{path} exists", remedy="force")
     verification = write(content, path, check, force=force)
