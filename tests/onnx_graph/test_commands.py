@@ -255,7 +255,7 @@ def test_onnx_that_is_not_ours(command: tuple[str | Path, ...], here: Path) -> N
 @pytest.mark.parametrize("source", [PYRNN, MODELS])
 def test_a_missing_extra_is_one_line_with_the_cure(source: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    cure = "install it with `pip install 'pyrnn2hdf5[onnx]'`"
+    cure = "of the extra [onnx]: `pip install onnx onnxruntime`"
     code, said, told = outputs("convert", source, "--to", "onnx", "-o", "out")
     assert (code, said, told) == (1, "", f"error: verified ONNX files need onnxruntime: {cure}\n")
     assert not Path("out").exists()
