@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InvalidModelError
+from ..errors import InvalidInputError, InvalidModelError
 from ..text import shorten
 from .decoding import THRESHOLD, decode_classes
 from .forward_pass import forward_batch
@@ -133,10 +133,17 @@ class Model:
     def decode(self, outputs: ArrayLike, threshold: float = THRESHOLD) -> str:
         """The text of class probabilities (T, No), as ocropy reads it.
 
-        Raises `InvalidModelError` where the model has no codec.
+        Raises `InvalidModelError` where the model has no codec, `InvalidInputError` for another shape.
         """
         codec = codec_of(self)
-        found = decode_classes(np.asarray(outputs), threshold)
+        try:
+            probabilities = np.asarray(outputs)
+        except ValueError as error:
+            raise InvalidInputError(f"outputs: expected numbers of shape (T, {self.No}): {error}") from error
+        if probabilities.dtype.kind not in "biuf" or probabilities.shape[1:] != (self.No,):
+            what = f"{probabilities.dtype} of shape {probabilities.shape}"
+            raise InvalidInputError(f"outputs: expected numbers of shape (T, {self.No}), got {what}")
+        found = decode_classes(probabilities, threshold)
         return "".join(codec.decode(code) for _, code in found)
 
     def predict_string(self, xs: ArrayLike, threshold: float = THRESHOLD) -> str:
