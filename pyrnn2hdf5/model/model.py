@@ -60,8 +60,8 @@ class TrainingRecord:
 
     `error` is float64 (n,), the mean error of each block of `lines_per_point` lines;
     `character_errors` int64 (m, 2), the sums of (errors, length) of each block.
-    `lines` counts the entries of the longer of both logs before thinning; `last_trial`, the number of
-    lines trained, is None where the file does not say.
+    `lines` counts the entries of the longer of both logs before thinning: 0 where the file kept no history, however
+    long the training was. `last_trial`, the number of lines trained, is None where the file does not say.
     """
 
     last_trial: int | None
@@ -88,7 +88,10 @@ class Model:
     """A bidirectional LSTM line recognizer. Raises `InvalidModelError` unless all parts fit.
 
     `Ni` and `No` are what the recognizer declares; `normalize` is the name of the function that
-    normalized the training text, kept for information; `notes` tell what was odd while reading.
+    normalized the training text, kept for information; `notes` tell what was odd while reading. Its arrays are made
+    read-only; those of a copy, by `copy.deepcopy` or pickle, are the copy's own.
+
+    Models compare by identity: `pyrnn2hdf5.verify` compares files, `numpy.array_equal` their arrays.
     """
 
     Ni: int
@@ -108,6 +111,10 @@ class Model:
         _check_weights(self.network)
         if self.codec is not None:
             check_labels(self.codec.labels, self.No)
+        training = self.training
+        history = (training.error, training.character_errors) if training else ()
+        for values in (*arrays_of(self.network).values(), *history):
+            values.setflags(write=False)
 
     def __repr__(self) -> str:
         source = shorten(self.source.name) if self.source else None

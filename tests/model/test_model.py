@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import pyrnn2hdf5
 from pyrnn2hdf5.errors import InvalidInputError
+from pyrnn2hdf5.model.network import arrays_of
 
-from ..conftest import Load
+from ..conftest import MODELS, Load
 from ..pickles import Text, recognizer
+
+PRONN = MODELS.parent / "pronn" / "digits.pronn"
 
 
 def test_classes_without_label_read_as_tilde(load: Load) -> None:
     model = load(recognizer(codec={0: "", 2: Text("b")}, No=3))
     assert model.decode(np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])) == "~b"
+
+
+def test_a_shared_model_cannot_be_changed(tmp_path: Path) -> None:
+    source = MODELS / "digits-00004000.pyrnn.gz"
+    targets = [pyrnn2hdf5.convert(source, tmp_path / f"m.{to}", to=to).target for to in ("hdf5", "onnx")]
+    for path in (source, *targets, PRONN):
+        model = pyrnn2hdf5.load_any(path, autoconvert=False)
+        arrays = list(arrays_of(model.network).values())
+        arrays += [model.training.error, model.training.character_errors] if model.training else []
+        assert len(arrays) >= 15
+        for values in arrays:
+            with pytest.raises(ValueError, match="read-only"):
+                values[...] = 0
 
 
 @pytest.mark.parametrize(
