@@ -58,7 +58,8 @@ def convert(
         A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file; for ONNX also an HDF5 file.
     target
         A file, or a folder, which need not be there where the target ends in a separator; by default
-        `default_target(source, to)`. One that already holds this very conversion is left alone.
+        `default_target(source, to)`. Folders are made. One that already holds this very conversion is left alone, also
+        where another process or thread made it meanwhile.
     force
         Replace a target that is anything else.
     verify

@@ -40,10 +40,13 @@ class Conversion:
         `pyrnn-bidi`, or `pyrnn-bidi-ext` where kraken could not read the codec; `onnx`.
     source_size, target_size
         In bytes.
+    source_sha256, target_sha256
+        Of the files as they lie on disk, in hexadecimal.
     facts
-        What was read; None where nothing had to be read.
+        A `SourceFacts` of what was read: packing, unpacked size, bytes behind the pickle, damage that was passed over.
+        None where nothing had to be read.
     verification
-        None where nothing had to be verified, or nothing was to be.
+        How source and target compare; None where nothing had to be verified, or nothing was to be.
     warnings
         What a user should know, a sentence each.
     """

@@ -32,9 +32,9 @@ def save_hdf5(
     model
         The model.
     path
-        The file to write.
+        The file to write, in a folder that is there.
     force
-        Replace an existing file.
+        Replace an existing file, which is refused otherwise, also one of the same content.
     float64
         Store the weights unrounded.
     compress
@@ -67,9 +67,9 @@ def save_onnx(model: Model, path: str | os.PathLike[str], *, force: bool = False
     model
         The model.
     path
-        The file to write.
+        The file to write, in a folder that is there.
     force
-        Replace an existing file.
+        Replace an existing file, which is refused otherwise, also one of the same content.
 
     Returns
     -------

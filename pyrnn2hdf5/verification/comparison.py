@@ -41,7 +41,17 @@ NETWORKS: Final = 3
 class Verification:
     """Facts only; `problems` says in words what differs, and is empty for equal models.
 
-    `onnxruntime` is None unless the result is an ONNX file.
+    Attributes
+    ----------
+    stored
+        A `DataSetCheck` for each data set: how many items differ, the first of them, and by how much at most.
+    labels
+        A `LabelsCheck`: how many labels, what was compared and what differs.
+    behaviour
+        A `Behaviour`: `lines` and `steps` that both ran over, their `largest_difference` and the `tolerance`. None
+        where the networks have different shapes.
+    onnxruntime
+        A `Behaviour` of onnxruntime against our own pass; None unless the result is an ONNX file.
     """
 
     stored: tuple[DataSetCheck, ...]
