@@ -78,8 +78,8 @@ class Limits:
 
 def check_number(name: str, value: Any, least: float, most: float = math.inf, *, whole: bool = False) -> None:
     """Raise `InvalidInputError` for anything but a number of this range."""
-    kinds = Integral if whole else Real
-    if not isinstance(value, kinds) or not least <= float(value) <= most:
+    number = value
+    if not isinstance(value, Integral if whole else Real) or not least <= number <= most:
         kind = "a whole number" if whole else "a number"
         allowed = f"from {least:g} to {most:g}" if most < math.inf else f"of {least:g} or more"
         raise InvalidInputError(f"{name}: expected {kind} {allowed}, got {value!r:.40}")

@@ -53,6 +53,7 @@ def test_no_names(names: Any, said: str) -> None:
 
 
 def test_numbers_of_any_type_become_plain_ones() -> None:
+    assert Limits(size=10**400, memory=10**400).size == 10**400
     numbers = Limits(np.int64(5000), np.int32(10**7), np.float32(2), allow_globals=["a.b"])  # type: ignore[arg-type]
     assert numbers == Limits(5000, 10**7, 2.0, allow_globals=("a.b",))
     assert hash(numbers) == hash(Limits(5000, 10**7, 2.0, allow_globals=("a.b",)))

@@ -29,7 +29,7 @@ def test_a_shared_model_cannot_be_changed(tmp_path: Path) -> None:
     targets = [pyrnn2hdf5.convert(source, tmp_path / f"m.{to}", to=to).target for to in ("hdf5", "onnx")]
     for path in (source, *targets, PRONN):
         model = pyrnn2hdf5.load_any(path, autoconvert=False)
-        arrays = list(arrays_of(model.network).values())
+        arrays: list[Any] = list(arrays_of(model.network).values())
         arrays += [model.training.error, model.training.character_errors] if model.training else []
         assert len(arrays) >= 15
         for values in arrays:
