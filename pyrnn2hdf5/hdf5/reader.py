@@ -147,6 +147,8 @@ def _in_words(file: IO[bytes], error: OSError) -> str:
 
     file.seek(0)
     head = file.read(BEGINNING)
+    if not head:
+        return "expected an HDF5 file, got an empty file"
     packing = packing_of(head)
     what = f"{packing.name} data" if packing else describe(head, file, file, None) or describe_text(head)
     return f"expected an HDF5 file, got {what or f'data that begins with {head[:8]!r}'}"
