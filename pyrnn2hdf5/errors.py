@@ -15,7 +15,8 @@ class Pyrnn2Hdf5Error(Exception):
     Attributes
     ----------
     path
-        The file to blame, where an operation has several and the error comes from one of them.
+        The file to blame, where an operation has several and the error comes from one of them, or where a path is
+        that of no file.
     remedy
         The argument that gets past the error, by its name: `force`, `float64`, `ignore_checksum`,
         `keep_failed`, `target`, or one of `Limits`; `allow_globals=MODULE.NAME` with its value. None where nothing
@@ -49,7 +50,10 @@ class SizeLimitError(SourceError):
 
 
 class LoadLimitError(SourceError):
-    """Loading the file takes more memory or time than it may."""
+    """Loading the file takes more memory or time than it may.
+
+    Time is that of the clock on the wall: on a busy machine it may not be the file that is to blame.
+    """
 
 
 class UnsafePickleError(Pyrnn2Hdf5Error):
@@ -81,7 +85,7 @@ class TargetExistsError(Pyrnn2Hdf5Error):
 
 
 class TargetConflictError(Pyrnn2Hdf5Error):
-    """Two sources would be converted to one target, or the target is a source itself."""
+    """Two sources of one run would be converted to one target, or the target is the source itself."""
 
 
 class MissingExtraError(Pyrnn2Hdf5Error):

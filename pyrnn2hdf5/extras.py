@@ -19,4 +19,5 @@ def require(extra: str) -> None:
     needed_by, packages = EXTRAS[extra]
     for module, package in packages.items():
         if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(f"{needed_by} need {package}: install it with `pip install 'pyrnn2hdf5[{extra}]'`")
+            cure = f"pip install {' '.join(packages.values()).lower()}"
+            raise MissingExtraError(f"{needed_by} need {package}, of the extra [{extra}]: `{cure}`")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from numbers import Integral, Real
+from typing import Any, Final
 
 from .errors import InvalidInputError
 
@@ -15,6 +17,10 @@ ASCII: Final = rb"\n\x41\u0041.xn--4ca." + bytes(code for code in range(128) if 
 """What an encoding of characters leaves as it is, but `unicode_escape`, `idna` and their like do not."""
 
 
+SECONDS: Final = (0.1, 86400)
+"""Least and most of `Limits.seconds`."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What reading one file may take, and what a pickle may hold beyond what every model holds.
@@ -22,19 +28,20 @@ class Limits:
     Attributes
     ----------
     size
-        Most bytes a source may unpack to, or an HDF5, pronn or ONNX file may have. The largest real model
+        Most bytes a source may unpack to, or an HDF5, pronn or ONNX file may have, 1 or more. The largest real model
         seen unpacks to 330 MB.
     memory
-        Most bytes that reading may take above what the reader has at its start. A history of 250,000
+        Most bytes that reading may take above what the reader has at its start, 1 or more. A history of 250,000
         lines takes 160 MB.
     seconds
-        Longest time for reading; that history takes a second or two.
+        Longest time for reading, 0.1 to 86400, by the clock on the wall: a busy machine takes more of it for the same
+        file. That history takes a second or two.
     in_process
         Read in this very process where no reader can be started, as in a frozen program. Then memory,
         time and crashes are not bounded; what is refused is the same.
     allow_globals
-        Names, `MODULE.NAME`, that a pickle may mention too. One that is called as a class of OCRopus is read as
-        such, any other is kept by name only; nothing is ever imported or called.
+        A tuple of names, `MODULE.NAME`, that a pickle may mention too. One that is called as a class of OCRopus is
+        read as such, any other is kept by name only; nothing is ever imported or called.
     label_encoding
         The encoding of labels that are byte strings beyond ASCII, one of the standard library that leaves ASCII
         as it is. Python 2 recorded none.
@@ -42,7 +49,7 @@ class Limits:
     Raises
     ------
     InvalidInputError
-        Where one of the last two is nothing of the kind.
+        Where one of them is nothing of the kind, or out of its range.
     """
 
     size: int = 4 * 2**30
@@ -53,27 +60,46 @@ class Limits:
     label_encoding: str | None = None
 
     def __post_init__(self) -> None:
-        for name in self.allow_globals:
+        check_number("size", self.size, 1, whole=True)
+        check_number("memory", self.memory, 1, whole=True)
+        check_number("seconds", self.seconds, *SECONDS)
+        names: Any = self.allow_globals
+        if not isinstance(names, (tuple, list)):
+            raise InvalidInputError(f"allow_globals: expected a tuple of MODULE.NAME, got {names!r:.100}")
+        for name in names:
             check_global(name)
+        # As plain values, whatever was given: they are sent to the process that reads.
+        plain = (("size", int), ("memory", int), ("seconds", float), ("allow_globals", tuple))
+        for field, kind in plain:
+            object.__setattr__(self, field, kind(getattr(self, field)))
         if self.label_encoding is not None:
             check_encoding(self.label_encoding)
 
 
-def check_global(name: str) -> None:
+def check_number(name: str, value: Any, least: float, most: float = math.inf, *, whole: bool = False) -> None:
+    """Raise `InvalidInputError` for anything but a number of this range."""
+    number = value
+    if not isinstance(value, Integral if whole else Real) or not least <= number <= most:
+        kind = "a whole number" if whole else "a number"
+        allowed = f"from {least:g} to {most:g}" if most < math.inf else f"of {least:g} or more"
+        raise InvalidInputError(f"{name}: expected {kind} {allowed}, got {value!r:.40}")
+
+
+def check_global(name: Any) -> None:
     """Raise `InvalidInputError` for anything but `MODULE.NAME`."""
-    if not GLOBAL.fullmatch(name):
-        raise InvalidInputError(f"allow_globals: expected MODULE.NAME, got {name[:100]!r}")
+    if not (isinstance(name, str) and GLOBAL.fullmatch(name)):
+        raise InvalidInputError(f"allow_globals: expected MODULE.NAME, got {name!r:.100}")
 
 
 def check_encoding(name: str) -> None:
     """Raise `InvalidInputError` for anything but an encoding of characters that leaves ASCII as it is."""
     try:
         known = ASCII.decode(name) == ASCII.decode("ascii")
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, TypeError):
         known = False
     if not known:
         raise InvalidInputError(
-            f"label_encoding: expected an encoding that leaves ASCII as it is, such as utf-8, got {name[:100]!r}"
+            f"label_encoding: expected an encoding that leaves ASCII as it is, such as utf-8, got {name!r:.100}"
         )
 
 

@@ -92,6 +92,13 @@ def test_the_file_to_blame_is_told(tmp_path: Path) -> None:
         assert caught.value.path == str(hostile)
 
 
+def test_a_folder_that_is_no_model_is_blamed(tmp_path: Path) -> None:
+    for load in (pyrnn2hdf5.load_pyrnn, pyrnn2hdf5.load_pronn, pyrnn2hdf5.load_hdf5, pyrnn2hdf5.load_any):
+        with pytest.raises(errors.SourceError, match="expected a file, got a directory") as caught:
+            load(tmp_path)
+        assert caught.value.path == str(tmp_path)
+
+
 def strings(path: Path) -> list[str]:
     tree = ast.parse(path.read_text("utf-8"))
     return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]

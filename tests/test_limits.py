@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
+import re
 from encodings import __path__ as encodings
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pytest
 
 from pyrnn2hdf5 import Limits
-from pyrnn2hdf5.errors import InvalidInputError
+from pyrnn2hdf5.errors import InvalidInputError, SizeLimitError
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
+
+from .conftest import MODELS
 
 NO_CHARACTERS: Final = """
 base64 bz2 hex idna punycode quopri raw_unicode_escape rot13 undefined unicode_escape utf-7 uu zip zlib
 utf-16 utf-32 cp037 cp500 no-such ../latin_1 aliases latin\0 \udcff é
 """
 """No encodings of characters, those to which ASCII is something else, and none at all."""
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 1e12, 0, -1, "4G", None, 1.5])
+@pytest.mark.parametrize("name", ["size", "memory"])
+def test_no_number_of_bytes(name: str, value: Any) -> None:
+    said = f"{name}: expected a whole number of 1 or more, got {value!r}"
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(said)}$"):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 1e12, 0, -1, "4G", None, 0.01])
+def test_no_time(value: Any) -> None:
+    said = f"seconds: expected a number from 0.1 to 86400, got {value!r}"
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(said)}$"):
+        Limits(seconds=value)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("os.system", "a tuple of MODULE.NAME, got 'os.system'"),
+        (None, "a tuple of MODULE.NAME, got None"),
+        ((5,), "MODULE.NAME, got 5"),
+    ],
+)
+def test_no_names(names: Any, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"^allow_globals: expected {re.escape(said)}$"):
+        Limits(allow_globals=names)
+
+
+def test_numbers_of_any_type_become_plain_ones() -> None:
+    assert Limits(size=10**400, memory=10**400).size == 10**400
+    numbers = Limits(np.int64(5000), np.int32(10**7), np.float32(2), allow_globals=["a.b"])  # type: ignore[arg-type]
+    assert numbers == Limits(5000, 10**7, 2.0, allow_globals=("a.b",))
+    assert hash(numbers) == hash(Limits(5000, 10**7, 2.0, allow_globals=("a.b",)))
+    with pytest.raises(SizeLimitError):
+        load_pyrnn(MODELS / "digits.pyrnn.gz", limits=numbers)
 
 
 @pytest.mark.parametrize("name", [*NO_CHARACTERS.split(), "", " ", "x" * 10_000])

@@ -27,9 +27,13 @@ def test_files_that_are_no_hdf5(tmp_path: Path, sound: Path) -> None:
     path = tmp_path / "x"
     with pytest.raises(SourceError, match="expected a file, got a directory"):
         load_hdf5(tmp_path)
-    for data in (b"", b"garbage", sound.read_bytes()[:700]):
+    for data, said in (
+        (b"", "expected an HDF5 file, got an empty file"),
+        (b"garbage", "expected an HDF5 file, got text that begins with 'garbage'"),
+        (sound.read_bytes()[:700], "HDF5 data is damaged or cut off: fetch the file again"),
+    ):
         path.write_bytes(data)
-        with pytest.raises(Hdf5LayoutError, match="not a readable HDF5 model"):
+        with pytest.raises(Hdf5LayoutError, match=f"^{said}$"):
             load_hdf5(path)
     with pytest.raises(FileNotFoundError):
         load_hdf5(tmp_path / "nothing")

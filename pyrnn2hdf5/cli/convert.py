@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..conversion.outcome import Format
 from ..errors import ReaderError, TargetExistsError
 from ..extras import require
-from ..files.paths import means_folder
+from ..files.paths import Format, means_folder, named_format
 from ..records import outcome_record
 from ..text import visible
 from .common import (
@@ -125,6 +124,9 @@ def convert(
             require("onnx")
     folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112 - of any length
     alone = len(sources) == 1 and not folders
+    named = named_format(output) if output and alone else None
+    if named not in (None, to.value):
+        raise typer.BadParameter(f"expected --to {named} as its name says, got {to.value}", param_hint="--output")
     if pattern is not None and not folders:
         raise typer.BadParameter("expected a folder among the sources", param_hint="--glob")
     if output and Path(output).exists() and not Path(output).is_dir() and (means_folder(output) or not alone):

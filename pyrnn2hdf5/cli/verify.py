@@ -154,7 +154,7 @@ def _verify_pair(pair: Pair, options: dict[str, Any], *, as_json: bool, quiet: b
             raise _without_result(pair.source, options["limits"], options["reader"])
         verification = verify_files(pair.source, pair.result, **options)
     except FAILURES as error:
-        blamed = getattr(error, "path", None) or pair.source
+        blamed = getattr(error, "path", None) or getattr(error, "filename", None) or pair.source
         message = explain(error, blamed)
         if as_json:
             print_json(failure_record(pair.source, error) | {"result": pair.result and str(pair.result)})

@@ -20,11 +20,12 @@ from ..errors import (
     LoadLimitError,
     SizeLimitError,
     SourceError,
+    TargetConflictError,
     TargetExistsError,
 )
 from ..extras import require
 from ..files.atomic import make_folder_of, refuse_other_than_file
-from ..files.paths import sha256_of, target_of, usable_path
+from ..files.paths import check_format, named_format, sha256_of, target_of, usable_path
 from ..hdf5.layout import KIND, Stored, restore, store
 from ..hdf5.reader import read_stored
 from ..limits import DEFAULT_LIMITS, Limits
@@ -33,7 +34,7 @@ from ..model.compatibility import codec_problems, remarks
 from ..model.model import Model
 from ..onnx_graph.model_file import read_onnx
 from ..sandbox.bounded import Reader
-from .outcome import Conversion, Format, Options, Outcome
+from .outcome import Conversion, Options, Outcome
 
 
 def convert(
@@ -57,7 +58,8 @@ def convert(
         A pyrnn file, plain or packed by gzip, bzip2 or xz, or a pronn file; for ONNX also an HDF5 file.
     target
         A file, or a folder, which need not be there where the target ends in a separator; by default
-        `default_target(source, to)`. One that already holds this very conversion is left alone.
+        `default_target(source, to)`. Folders are made. One that already holds this very conversion is left alone, also
+        where another process or thread made it meanwhile.
     force
         Replace a target that is anything else.
     verify
@@ -83,8 +85,10 @@ def convert(
     ------
     TargetExistsError
         Where there is another target, and not `force`.
+    TargetConflictError
+        Where the target is the source itself.
     InvalidInputError
-        Where `to` is another word, or does not go with `float64` or `compress`.
+        Where `to` is another word, or does not go with `float64`, `compress` or the name of the target.
     MissingExtraError
         Where ONNX is to be verified and the extra `[onnx]` is not installed.
     VerificationError
@@ -95,11 +99,12 @@ def convert(
     On any error no target is written and an existing one is untouched.
     """
     kept = usable_path(keep_failed) if keep_failed is not None else None
-    formats = [known.value for known in Format]
-    if to not in formats:
-        raise InvalidInputError(f"to: expected {' or '.join(formats)}, got {to!r:.40}")
+    check_format(to)
     if to != "hdf5" and (float64 or compress):
         raise InvalidInputError(f"to: expected hdf5 with {'float64' if float64 else 'compress'}, got {to}")
+    named = named_format(target) if target is not None else None
+    if named not in (None, to):
+        raise InvalidInputError(f"to: expected {named} as the name of the target says, got {to}")
     options = Options(force, verify, float64, compress, limits, ignore_checksum, kept, to)
     return convert_source(source, target, options)
 
@@ -128,9 +133,16 @@ def convert_source(
     stored = store(model, float64=options.float64, compress=options.compress) if options.to == "hdf5" else None
     content, check = hdf5_file(model, stored) if stored else onnx_file(model)
     make_folder_of(path)
-    verification = write(
-        content, path, check if options.verify else None, force=options.force, keep_failed=options.keep_failed
-    )
+    try:
+        verification = write(
+            content, path, check if options.verify else None, force=options.force, keep_failed=options.keep_failed
+        )
+    except TargetExistsError:
+        # Another one came first. What it left is judged as if it had been there from the beginning.
+        existing = _look(source, path, options, exact=True)[2]
+        if existing:
+            return existing
+        raise
     made = _conversion("converted", source, path, stored, model)
     return replace(made, source_size=facts.size, facts=facts, verification=verification)
 
@@ -186,7 +198,7 @@ def _look(
         raise TargetExistsError(f"{path} is a link to a file that is not there", remedy="force")
     refuse_other_than_file(path)
     if path.exists() and path.samefile(source):
-        raise TargetExistsError("target: expected another file than the source, got the source itself")
+        raise TargetConflictError("target: expected another file than the source, got the source itself")
     if not path.exists() or options.force:
         return source, path, None
     stored, model = _read_target(path, options)

@@ -52,6 +52,9 @@ def load_any(
 ) -> Model:
     """Load a model of any format, as kraken does.
 
+    A pyrnn or pronn is converted into the model directory, in the home of the user as a rule, unless told
+    `autoconvert=False`.
+
     Parameters
     ----------
     path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,6 @@ from ..limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from ..files.sources import SourceFacts
     from ..verification.comparison import Verification
-
-
-class Format(str, enum.Enum):
-    """What a model can be converted to; also the suffixes of the results."""
-
-    HDF5 = "hdf5"
-    ONNX = "onnx"
 
 
 @dataclass(frozen=True)
@@ -48,10 +40,13 @@ class Conversion:
         `pyrnn-bidi`, or `pyrnn-bidi-ext` where kraken could not read the codec; `onnx`.
     source_size, target_size
         In bytes.
+    source_sha256, target_sha256
+        Of the files as they lie on disk, in hexadecimal.
     facts
-        What was read; None where nothing had to be read.
+        A `SourceFacts` of what was read: packing, unpacked size, bytes behind the pickle, damage that was passed over.
+        None where nothing had to be read.
     verification
-        None where nothing had to be verified, or nothing was to be.
+        How source and target compare; None where nothing had to be verified, or nothing was to be.
     warnings
         What a user should know, a sentence each.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import Hdf5LayoutError, InvalidModelError, SourceError, TargetExistsError, VerificationError
 from ..extras import require
-from ..files.atomic import new_file
+from ..files.atomic import new_file, refuse_other_than_file
 from ..files.paths import usable_path
 from ..hdf5.h5py_io import to_hdf5
 from ..hdf5.layout import Stored, restore, store
@@ -32,9 +32,9 @@ def save_hdf5(
     model
         The model.
     path
-        The file to write.
+        The file to write, in a folder that is there.
     force
-        Replace an existing file.
+        Replace an existing file, which is refused otherwise, also one of the same content.
     float64
         Store the weights unrounded.
     compress
@@ -67,9 +67,9 @@ def save_onnx(model: Model, path: str | os.PathLike[str], *, force: bool = False
     model
         The model.
     path
-        The file to write.
+        The file to write, in a folder that is there.
     force
-        Replace an existing file.
+        Replace an existing file, which is refused otherwise, also one of the same content.
 
     Returns
     -------
@@ -109,6 +109,7 @@ def onnx_file(model: Model) -> tuple[bytes, Check]:
 
 def _save(file: tuple[bytes, Check], path: str | os.PathLike[str], *, force: bool) -> Verification:
     path, (content, check) = usable_path(path), file
+    refuse_other_than_file(path)
     if path.exists() and not force:
         raise TargetExistsError(f"{path} exists", remedy="force")
     verification = write(content, path, check, force=force)

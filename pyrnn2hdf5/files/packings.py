@@ -42,6 +42,9 @@ TEXT_MODE: Final = "a transfer in text mode changed its line ends (CR LF for LF)
 XZ_END: Final = b"YZ"
 """The end of xz data. Zeros may follow, which the standard library takes for the beginning of more."""
 
+NO_MEMORY: Final = "Error -4 "
+"""How zlib says so; bz2 and lzma raise `MemoryError`."""
+
 DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
 
 
@@ -116,6 +119,8 @@ class Unpacker(Stage):
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
+            if str(error).startswith(NO_MEMORY):
+                raise MemoryError from error
             # What follows a whole gzip member; gunzip, and so ocropy, passes over it too.
             self.followed = bool(self.size) and str(error).startswith("Not a gzipped file")
             if not self.followed and not (isinstance(error, EOFError) and self._packed.ending.endswith(XZ_END)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import io
 import os
@@ -27,21 +28,20 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     Raises `OSError` where there is none, `SourceError` for anything else: a FIFO would wait for a writer, a
     device may act on being opened. So what is there is asked before, and of what was opened again.
     """
-    path = usable_path(path)
-    _refuse_other_than_files(path.stat().st_mode)
-    file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    _refuse_other_than_files(usable_path(path).stat().st_mode, path)
+    file = io.FileIO(Path(path), opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
     try:
-        _refuse_other_than_files(os.fstat(file.fileno()).st_mode)
+        _refuse_other_than_files(os.fstat(file.fileno()).st_mode, path)
     except SourceError:
         file.close()
         raise
     return file
 
 
-def _refuse_other_than_files(mode: int) -> None:
+def _refuse_other_than_files(mode: int, path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
-        raise SourceError(f"expected a file, got {what}")
+        raise SourceError(f"expected a file, got {what}", path=os.fspath(path))
 
 
 def usable_path(path: str | os.PathLike[str]) -> Path:
@@ -71,6 +71,25 @@ STAGE: Final = re.compile(r"\.(bin|nrm|dew)$")
 """What ocropy adds to the name of a binarized, grey or dewarped image."""
 
 
+class Format(str, enum.Enum):
+    """What a model can be converted to; also the suffixes of the results."""
+
+    HDF5 = "hdf5"
+    ONNX = "onnx"
+
+
+def check_format(to: str) -> None:
+    """Raise `InvalidInputError` for anything but the name of a format."""
+    if to not in (names := [known.value for known in Format]):
+        raise InvalidInputError(f"to: expected {' or '.join(names)}, got {to!r:.40}")
+
+
+def named_format(target: str | os.PathLike[str]) -> str | None:
+    """The format that the name of a target tells; None for a folder, or where it tells none."""
+    suffix = Path(target).suffix[1:].lower()
+    return suffix if suffix in [known.value for known in Format] and not means_folder(target) else None
+
+
 def default_target(source: str | os.PathLike[str], to: str = "hdf5") -> Path:
     """Where a conversion goes unless told otherwise: beside its source, named as kraken names it.
 
@@ -90,7 +109,10 @@ def default_target(source: str | os.PathLike[str], to: str = "hdf5") -> Path:
     ------
     TypeError
         Where `source` is no path.
+    InvalidInputError
+        Where `to` is another word.
     """
+    check_format(to)
     source = Path(source)
     # Not `with_name`, which refuses a folder such as `/`: that it is no file is told when it is opened.
     return source.parent / f"{source.stem}.{to}"

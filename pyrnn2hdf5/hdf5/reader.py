@@ -22,6 +22,9 @@ Parsed = TypeVar("Parsed")
 MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
 
+BEGINNING: Final = 512
+"""Bytes of a file by which it is told what it is."""
+
 
 def load_hdf5(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Load a model from HDF5, written by this project or by kraken.
@@ -129,7 +132,26 @@ def _tree(file: IO[bytes], *, data: bool = True) -> Group:
         return read_tree(file, data=data)
     except OSError as error:
         # h5py raises it about the bytes.
-        raise Hdf5LayoutError(f"not a readable HDF5 model: {error}") from error
+        raise Hdf5LayoutError(_in_words(file, error)) from error
+
+
+def _in_words(file: IO[bytes], error: OSError) -> str:
+    """Why the library does not open a file."""
+    if "truncated file" in str(error):
+        return "HDF5 data is damaged or cut off: fetch the file again"
+    if "file signature not found" not in str(error):
+        return f"not a readable HDF5 model: {error}"
+    # Imported when something else than HDF5 is met.
+    from ..files.formats import describe, describe_text
+    from ..files.packings import packing_of
+
+    file.seek(0)
+    head = file.read(BEGINNING)
+    if not head:
+        return "expected an HDF5 file, got an empty file"
+    packing = packing_of(head)
+    what = f"{packing.name} data" if packing else describe(head, file, file, None) or describe_text(head)
+    return f"expected an HDF5 file, got {what or f'data that begins with {head[:8]!r}'}"
 
 
 def _guarded(read: Callable[[], Parsed]) -> Parsed:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InvalidModelError
+from ..errors import InvalidInputError, InvalidModelError
 from ..text import shorten
 from .decoding import THRESHOLD, decode_classes
 from .forward_pass import forward_batch
@@ -60,8 +60,8 @@ class TrainingRecord:
 
     `error` is float64 (n,), the mean error of each block of `lines_per_point` lines;
     `character_errors` int64 (m, 2), the sums of (errors, length) of each block.
-    `lines` counts the entries of the longer of both logs before thinning; `last_trial`, the number of
-    lines trained, is None where the file does not say.
+    `lines` counts the entries of the longer of both logs before thinning: 0 where the file kept no history, however
+    long the training was. `last_trial`, the number of lines trained, is None where the file does not say.
     """
 
     last_trial: int | None
@@ -88,7 +88,10 @@ class Model:
     """A bidirectional LSTM line recognizer. Raises `InvalidModelError` unless all parts fit.
 
     `Ni` and `No` are what the recognizer declares; `normalize` is the name of the function that
-    normalized the training text, kept for information; `notes` tell what was odd while reading.
+    normalized the training text, kept for information; `notes` tell what was odd while reading. Its arrays are made
+    read-only; those of a copy, by `copy.deepcopy` or pickle, are the copy's own.
+
+    Models compare by identity: `pyrnn2hdf5.verify` compares files, `numpy.array_equal` their arrays.
     """
 
     Ni: int
@@ -108,6 +111,10 @@ class Model:
         _check_weights(self.network)
         if self.codec is not None:
             check_labels(self.codec.labels, self.No)
+        training = self.training
+        history = (training.error, training.character_errors) if training else ()
+        for values in (*arrays_of(self.network).values(), *history):
+            values.setflags(write=False)
 
     def __repr__(self) -> str:
         source = shorten(self.source.name) if self.source else None
@@ -133,10 +140,17 @@ class Model:
     def decode(self, outputs: ArrayLike, threshold: float = THRESHOLD) -> str:
         """The text of class probabilities (T, No), as ocropy reads it.
 
-        Raises `InvalidModelError` where the model has no codec.
+        Raises `InvalidModelError` where the model has no codec, `InvalidInputError` for another shape.
         """
         codec = codec_of(self)
-        found = decode_classes(np.asarray(outputs), threshold)
+        try:
+            probabilities = np.asarray(outputs)
+        except ValueError as error:
+            raise InvalidInputError(f"outputs: expected numbers of shape (T, {self.No}): {error}") from error
+        if probabilities.dtype.kind not in "biuf" or probabilities.shape[1:] != (self.No,):
+            what = f"{probabilities.dtype} of shape {probabilities.shape}"
+            raise InvalidInputError(f"outputs: expected numbers of shape (T, {self.No}), got {what}")
+        found = decode_classes(probabilities, threshold)
         return "".join(codec.decode(code) for _, code in found)
 
     def predict_string(self, xs: ArrayLike, threshold: float = THRESHOLD) -> str:

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidInputError, LoadLimitError
+from ..errors import InvalidInputError, LoadLimitError, ReaderError
 from ..limits import LINE_LIMITS, MAX_STEPS, Limits
 from ..model.forward_pass import PAD
 from ..model.model import LineNormalizer
@@ -21,6 +21,14 @@ from .line_normalization import PreparedLine, center_parameters, prepare_line
 
 Image = str | os.PathLike[str] | NDArray[Any]
 """A line image: its path, or its grey values (h, w), dark on light."""
+
+
+def refuse_single(images: object) -> None:
+    """Raise `InvalidInputError` for a single image where several are asked for."""
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise InvalidInputError(f"images: expected a list of them, got the single path {os.fspath(images)!r:.200}")
+    if isinstance(images, np.ndarray) and images.ndim < 3:
+        raise InvalidInputError(f"images: expected a list of them, got a single array of shape {images.shape}")
 
 
 def read_line(
@@ -80,6 +88,8 @@ def read_line(
             reader=reader,
             **options,
         )
+    except ReaderError as error:
+        raise ReaderError("no interpreter can be started to read an image file: pass arrays instead") from error
     except LoadLimitError as error:
         most_of = f"{LINE_LIMITS.seconds:g} s and {LINE_LIMITS.memory // 2**20} MiB"
         raise InvalidInputError(f"image: expected at most {most_of} to decode and dewarp it, it takes more") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import FAILURES, Failure, MissingExtraError, ReaderError
-from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK
+from ..errors import FAILURES, Failure, MissingExtraError, Pyrnn2Hdf5Error, ReaderError
+from ..limits import CLASS_WORK, MAX_CELLS, MAX_STEPS, MAX_WORK, check_number
 from ..model.decoding import THRESHOLD, decode_blocks
 from ..model.forward_pass import PAD, Gates, gates_of, hidden_units, probability_blocks
 from ..model.model import Codec, Model, codec_of
@@ -20,7 +21,7 @@ from ..sandbox.bounded import Reader
 from ..sandbox.threads import one_ahead, several_readers
 from ..text import shorten
 from .line_normalization import PreparedLine
-from .line_reading import Image, read_line
+from .line_reading import Image, read_line, refuse_single
 
 BATCH_LINES: Final = 16
 """Most lines of a batch: more take no less time each."""
@@ -31,7 +32,11 @@ LARGE: Final = 1e30
 
 @dataclass(frozen=True)
 class Character:
-    """One label as read: `column` of the image in pixels from its left edge, `probability` 0..1."""
+    """One label as read, `probability` 0..1.
+
+    `column` is where the network was surest of it, in pixels of the image as it was given, from its left edge: within
+    the character as a rule, and neither its left edge nor its centre.
+    """
 
     label: str
     column: float
@@ -60,10 +65,11 @@ def recognize(
     threshold: float = THRESHOLD,
     normalize: bool = True,
 ) -> list[Recognition]:
-    """Read line images, as ocropy reads them.
+    """Read line images, as ocropy reads them. The first that cannot be read ends the call.
 
     Networks run in float32, which changes no text of a real line and probabilities by less than 1e-5;
-    `Model.forward` is the same in float64. Image files are decoded by a process of their own.
+    `Model.forward` is the same in float64. Image files are decoded by a process of their own, one for all images of a
+    call: give it many at once, or arrays, which need none.
 
     Parameters
     ----------
@@ -73,7 +79,7 @@ def recognize(
         Line images: paths, or arrays of grey values (h, w) in pixels, dark on light, of any numeric type and
         scale.
     pad
-        Steps of silence before and after each line; a step is a column of the dewarped line.
+        Steps of silence before and after each line, 0 to 65536; a step is a column of the dewarped line.
     threshold
         P(blank), 0 to 1, below which there is a character. ocropy uses 0.7, kraken 0.5.
     normalize
@@ -91,7 +97,8 @@ def recognize(
     InvalidModelError
         Where the model has no codec.
     OSError, InvalidInputError
-        Where an image cannot be read, or is no text line.
+        Where an image cannot be read, or is no text line: the `path` of the error says which, of an array the message.
+        Where `pad` or `threshold` is out of its range, or `images` a single path.
     MissingExtraError
         Where the extra `[ocr]` is not installed.
     ReaderError
@@ -99,12 +106,32 @@ def recognize(
     MemoryError
         Where a line takes more memory than there is.
     """
-    found = []
-    for result in recognize_each(model, images, pad=pad, threshold=threshold, normalize=normalize):
+    refuse_single(images)
+    check_number("pad", pad, 0, MAX_STEPS, whole=True)
+    check_number("threshold", threshold, 0, 1)
+    found: list[Recognition] = []
+    given: list[str | os.PathLike[str] | None] = []
+
+    def noted() -> Iterator[Image]:
+        for image in images:
+            given.append(None if isinstance(image, np.ndarray) else image)
+            yield image
+
+    for result in recognize_each(model, noted(), pad=int(pad), threshold=threshold, normalize=normalize):
         if not isinstance(result, Recognition):
-            raise result
+            raise _blamed(result, given[len(found)], len(found) + 1)
         found.append(result)
     return found
+
+
+def _blamed(error: Failure, path: str | os.PathLike[str] | None, number: int) -> Failure:
+    """An error of ours with the path of the image it comes from; where that is an array, it says which."""
+    if not isinstance(error, Pyrnn2Hdf5Error):
+        return error
+    if path is not None:
+        return error.about(path)
+    said = str(error).removeprefix("line ").removeprefix("image: ")
+    return type(error)(f"image {number}: {said}", remedy=error.remedy)
 
 
 def recognize_each(

@@ -42,29 +42,25 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     try:
         root = unpickle(stream.reader, names.note, allowed)
     except (UnsafePickleError, CorruptPickleError, MemoryError) as error:
-        found["problem"] = memory_error(limits) if isinstance(error, MemoryError) else error
-        streams: list[SourceStream] = []
+        root, found["problem"] = None, memory_error(limits) if isinstance(error, MemoryError) else error
+    if "problem" in found:
 
         def read_again() -> IO[bytes]:
-            file.seek(0)
-            again = SourceStream(name, file, limits.size)
-            streams.append(again)
-            return again.reader
+            nonlocal stream
+            stream = stream.again()
+            return stream.reader
 
-        try:
-            audit(read_again, names)
-        except (CorruptPickleError, MemoryError) as unfollowed:
-            found["unfollowed"] = str(unfollowed) or "memory is at its limit"
-            try:
-                spell(read_again(), names)
-            except (CorruptPickleError, MemoryError):
+        if reason := _end_of(lambda: audit(read_again, names)):
+            found["unfollowed"] = reason
+            if _end_of(lambda: spell(read_again(), names)):
                 found["unfollowed"] += "; nor is what comes behind"
+                stream = stream.again()
         try:
-            source = streams[-1].finish()
+            source = stream.finish()
         except SourceError as too_long:
             # What was met first is why it is refused.
             raise found["problem"] from too_long
-        found["problem"] = streams[-1].refusal(complete=False) or found["problem"]
+        found["problem"] = stream.refusal(complete=False) or found["problem"]
         return Examination(source=source, unlisted=names.unlisted, **found)
     source = stream.finish()
     try:
@@ -82,8 +78,7 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
     rest = size - sum(sizes.values())
     spelled = 0
     if found["protocol"] == 0:
-        file.seek(0)
-        spelled = max(min(spelling(SourceStream(name, file, limits.size).reader, size), rest), 0)
+        spelled = max(min(spelling(stream.again().reader, size), rest), 0)
     parts = sizes | {"spelling": spelled, "rest": rest - spelled}
     return Examination(source=source, parts=parts, unlisted=names.unlisted, **found)
 
@@ -94,10 +89,19 @@ def measure_file(
     """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
     names = Names(tell)
     stream = SourceStream(name, file, limits.size)
-    with contextlib.suppress(CorruptPickleError, MemoryError):
-        spell(stream.reader, names)
+    if _end_of(lambda: spell(stream.reader, names)):
+        stream = stream.again()
     source, problem = stream.finish(), stream.refusal(complete=False)
     return Examination(source, protocol_of(stream.head), problem=problem, unlisted=names.unlisted)
+
+
+def _end_of(walk: Callable[[], object]) -> str | None:
+    """Why a walk through a pickle did not reach its end, if it did not; what it took is given back."""
+    try:
+        walk()
+    except (CorruptPickleError, MemoryError) as error:
+        return str(error) or "memory is at its limit"
+    return None
 
 
 def protocol_of(head: bytes) -> int:

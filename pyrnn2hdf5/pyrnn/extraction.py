@@ -75,7 +75,9 @@ def read(
     allowed = dict.fromkeys(limits.allow_globals, False)
     try:
         root = unpickle(stream.reader, allowed=allowed)
-    except (UnsafePickleError, CorruptPickleError, MemoryError):
+    except (UnsafePickleError, CorruptPickleError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            stream = stream.again()
         # Where what follows is too long, what was met first is why it is refused.
         with contextlib.suppress(SourceError):
             stream.finish()

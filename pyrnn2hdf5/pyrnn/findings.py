@@ -80,7 +80,8 @@ class Global:
         `allowed`: part of what an OCRopus model is made of; `unknown`: of no program known here, as in an unknown
         fork, and harmless in itself; `dangerous`: a well-known name that runs programs or reaches files.
     calls
-        Of what is dangerous, the arguments of the first calls, as Python would write them.
+        Of what is dangerous, the arguments of the first calls, as Python would write them: a text for each call, of
+        all its arguments. Empty where it is named and not called.
     """
 
     module: str

@@ -61,6 +61,7 @@ class SourceStream:
         """Raises `SourceError` for what is empty, is packed too often, or has no content near its beginning."""
         self._name = name
         self._file = file
+        self._max_size = max_size
         self._first = HashedFile(file)
         self._stages: list[Stage] = [self._first]
         self._readers = [buffered(self._first)]
@@ -85,6 +86,11 @@ class SourceStream:
         if self.mended:
             self._add(LineEnds(self.reader))
             self.head = self.reader.peek(HEAD)[:HEAD]
+
+    def again(self) -> SourceStream:
+        """The same source from its beginning: where memory ends, what unpacks loses its place."""
+        self._file.seek(0)
+        return SourceStream(self._name, self._file, self._max_size)
 
     def _add(self, stage: Stage) -> None:
         self._stages.append(stage)

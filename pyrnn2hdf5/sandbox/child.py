@@ -16,6 +16,7 @@ from typing import Final
 from .. import errors
 from ..errors import LoadLimitError, Pyrnn2Hdf5Error
 from ..limits import Limits
+from ..text import format_size
 from .service import answer, requests
 
 try:
@@ -25,7 +26,6 @@ try:
 except ImportError:
     BOUNDS_ITSELF = False
 
-MIB: Final = 2**20
 MAX_FILES: Final = 64
 """Most open files: a dozen are in use."""
 
@@ -70,7 +70,8 @@ def outcome_of(
 
 def memory_error(limits: Limits) -> LoadLimitError:
     """The error of a file that takes more memory to load than it may."""
-    return LoadLimitError(f"memory to load: expected at most {limits.memory // MIB} MiB, got more", remedy="memory")
+    most = format_size(limits.memory).replace(".0 ", " ")
+    return LoadLimitError(f"memory to load: expected at most {most}, got more", remedy="memory")
 
 
 def bound_this_process(limits: Limits) -> None:

@@ -21,11 +21,11 @@ from typing import Final
 from ..errors import InvalidInputError, Pyrnn2Hdf5Error
 from ..extras import require
 from ..hdf5.layout import LAYOUT, Stored, store
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, check_number
 from ..load import is_onnx, load_stored
 from ..model.model import LineNormalizer, Model
 from ..ocr.images import read_truth
-from ..ocr.line_reading import read_line
+from ..ocr.line_reading import read_line, refuse_single
 from ..ocr.recognition import most_steps
 from ..sandbox.bounded import Reader
 from ..text import shorten
@@ -41,7 +41,17 @@ NETWORKS: Final = 3
 class Verification:
     """Facts only; `problems` says in words what differs, and is empty for equal models.
 
-    `onnxruntime` is None unless the result is an ONNX file.
+    Attributes
+    ----------
+    stored
+        A `DataSetCheck` for each data set: how many items differ, the first of them, and by how much at most.
+    labels
+        A `LabelsCheck`: how many labels, what was compared and what differs.
+    behaviour
+        A `Behaviour`: `lines` and `steps` that both ran over, their `largest_difference` and the `tolerance`. None
+        where the networks have different shapes.
+    onnxruntime
+        A `Behaviour` of onnxruntime against our own pass; None unless the result is an ONNX file.
     """
 
     stored: tuple[DataSetCheck, ...]
@@ -91,10 +101,12 @@ def verify(
     result
         The model to be compared with it.
     images
-        Line images to run both on besides the built-in lines (needs the extra `[ocr]`), dewarped by the line
-        normalizer of the source. A `*.gt.txt` beside one is its truth, for character error rates.
+        Paths of line images, as they are and without wildcards, to run both on besides the built-in lines (needs the
+        extra `[ocr]`), dewarped by the line normalizer of the source. A `*.gt.txt` beside one is its
+        truth, for character error rates.
     tolerance
-        Largest difference of a class probability, 0 to 1; by default what rounding to float32 explains.
+        Largest difference of a class probability in `behaviour` and `onnxruntime`, 0 to 1; by default what rounding to
+        float32 explains. What is stored is compared bit for bit all the same.
     network_only
         Compare the weights and what the networks do, but neither codec nor line normalizer nor training record.
     limits
@@ -110,10 +122,16 @@ def verify(
     ------
     OSError, Pyrnn2Hdf5Error
         Where a model or an image cannot be read. The `path` of a `Pyrnn2Hdf5Error` says which.
+    InvalidInputError
+        Where `tolerance` is no number from 0 to 1, or `images` a single path.
     MissingExtraError
         Where there are images and the extra `[ocr]` is not installed, or the result is an ONNX file and the extra
         `[onnx]` is not.
     """
+    refuse_single(images)
+    if tolerance is not None:
+        check_number("tolerance", tolerance, 0, 1)
+        tolerance = float(tolerance)
     with Reader() as reader:
         return verify_files(
             source, result, reader, images=images, tolerance=tolerance, network_only=network_only, limits=limits

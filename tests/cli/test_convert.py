@@ -32,6 +32,15 @@ def test_one_line_on_stdout(tmp_path: Path) -> None:
     assert (again.exit_code, again.stdout) == (0, f"{target} is up to date\n")
 
 
+def test_a_target_named_as_another_format_is_wrong_usage(tmp_path: Path) -> None:
+    done = run("convert", SOURCE, "-o", tmp_path / "x.onnx")
+    assert (done.exit_code, "expected --to onnx as its name says, got hdf5" in " ".join(done.stderr.split())) == (
+        2,
+        True,
+    )
+    assert names(tmp_path) == []
+
+
 def test_quiet_and_verbose(tmp_path: Path) -> None:
     assert run("convert", SOURCE, "-o", tmp_path, "-q").output == ""
     said = run("convert", SOURCE, "-o", tmp_path, "-v", "--force").stdout

@@ -280,7 +280,7 @@ def test_a_missing_extra_is_one_line_with_the_cure(model: Path) -> None:
     command = [sys.executable, "-c", script, "ocr", "-m", str(model), str(LINES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: line images need Pillow: install it with `pip install 'pyrnn2hdf5[ocr]'`\n"
+    assert done.stderr == "error: line images need Pillow, of the extra [ocr]: `pip install pillow`\n"
 
 
 def test_models_that_cannot_be_used(tmp_path: Path) -> None:

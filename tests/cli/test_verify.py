@@ -402,3 +402,10 @@ def test_one_closed_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: p
     assert done.exit_code == 1
     assert done.stderr == f"error: {closed}: Permission denied\n"
     assert f"equal: {tmp_path / 'b.pyrnn.gz'}" in done.stdout
+
+
+def test_the_file_that_is_not_there_is_blamed() -> None:
+    good = MODELS / "digits.pyrnn.gz"
+    for pair in ((good, "nope"), ("nope", good)):
+        done = run("verify", *pair)
+        assert (done.exit_code, done.stderr) == (1, "error: nope: No such file or directory\n")

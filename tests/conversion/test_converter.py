@@ -11,12 +11,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pyrnn2hdf5
 from pyrnn2hdf5.conversion import converter
-from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError, TargetExistsError
+from pyrnn2hdf5.errors import (
+    InvalidInputError,
+    LoadLimitError,
+    Pyrnn2Hdf5Error,
+    SourceError,
+    TargetConflictError,
+    TargetExistsError,
+)
+from pyrnn2hdf5.files import atomic
 
 from ..conftest import MODELS
 from ..trees import only
@@ -92,7 +101,7 @@ def test_source_is_never_the_target(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(source)
     for target in (None, source, link):
-        with pytest.raises(TargetExistsError, match="expected another file than the source"):
+        with pytest.raises(TargetConflictError, match="expected another file than the source"):
             pyrnn2hdf5.convert(source, target, force=True)
     assert source.read_bytes() == SOURCE.read_bytes()
 
@@ -203,6 +212,62 @@ def test_a_kill_at_any_instant_leaves_no_target_or_a_whole_one(tmp_path: Path, n
             # Below zero: the signal came before the program had begun to listen.
             assert process.returncode in (0, 128 + number) or process.returncode < 0
             assert said in (b"", b"interrupted\n") or process.returncode < 0
+
+
+@pytest.mark.parametrize(
+    ("theirs", "options", "said"),
+    [
+        (SOURCE, {}, None),
+        (MODELS / "digits-plain.pyrnn", {}, "exists and was not made from this source"),
+        (SOURCE, {"float64": True}, "exists and was made with other options"),
+        (None, {}, "exists and was not made from this source"),
+    ],
+)
+@pytest.mark.parametrize("links", [True, False])
+def test_another_one_may_convert_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: Path | None, options: Any, said: str | None, links: bool
+) -> None:
+    """Between the look at the target and the name it gets, another process makes that very target."""
+    target = tmp_path / "new" / "m.hdf5"
+    give = atomic._give_name
+
+    def late(*arguments: Any, **how: Any) -> None:
+        monkeypatch.setattr(atomic, "_give_name", give)
+        if theirs:
+            pyrnn2hdf5.convert(theirs, target, **options)
+        else:
+            target.write_bytes(b"precious")
+        if not links:
+            monkeypatch.setattr(atomic, "_link", without_links)
+        give(*arguments, **how)
+
+    def without_links(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(atomic, "_give_name", late)
+    if said is None:
+        result = pyrnn2hdf5.convert(SOURCE, target)
+        assert (result.status, result.target) == ("up to date", target)
+    else:
+        with pytest.raises(TargetExistsError, match=said):
+            pyrnn2hdf5.convert(SOURCE, target)
+    assert only(target.parent) == ["m.hdf5"]
+
+
+def test_the_name_of_a_target_says_no_other_format(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"^to: expected onnx as the name of the target says, got hdf5$"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path / "x.onnx")
+    with pytest.raises(InvalidInputError, match=r"^to: expected hdf5 as the name of the target says, got onnx$"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path / "x.HDF5", to="onnx", verify=False)
+    assert only(tmp_path) == []
+    (tmp_path / "folder.onnx").mkdir()
+    assert pyrnn2hdf5.convert(SOURCE, tmp_path / "folder.onnx").target.name == "digits.pyrnn.hdf5"
+
+
+@pytest.mark.parametrize("to", ["foo", "", "HDF5", None])
+def test_a_target_of_no_format(to: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^to: expected hdf5 or onnx, got "):
+        pyrnn2hdf5.default_target("m.pyrnn", to)
 
 
 @pytest.mark.parametrize("source", ["", ".", "/", ".."])

@@ -21,6 +21,15 @@ from ..trees import only
 SOURCE = MODELS / "digits.pyrnn.gz"
 
 
+def test_a_folder_is_no_file_to_save_to(tmp_path: Path) -> None:
+    model = load_hdf5(pyrnn2hdf5.convert(SOURCE, tmp_path / "m.hdf5").target)
+    (tmp_path / "folder").mkdir()
+    for save in (pyrnn2hdf5.save_hdf5, pyrnn2hdf5.save_onnx):
+        with pytest.raises(TargetExistsError, match="expected a file or nothing as target, got a folder") as caught:
+            save(model, tmp_path / "folder")
+        assert caught.value.remedy is None
+
+
 def test_failed_verifications_are_kept_as_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = to_hdf5(store(pyrnn2hdf5.load_pyrnn(MODELS / "digits-00004000.pyrnn.gz")))
     monkeypatch.setattr(writing, "to_hdf5", lambda stored: other)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+import pyrnn2hdf5
+from pyrnn2hdf5.errors import Hdf5LayoutError
 from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import LAYOUT, store
 from pyrnn2hdf5.hdf5.reader import read_by_library as read
@@ -79,3 +82,22 @@ def test_compression_is_gzip_and_shuffle_for_matrices(tmp_path: Path) -> None:
 def test_the_same_model_gives_the_same_bytes(options: dict[str, bool]) -> None:
     first, second = (to_hdf5(store(load_file(MODELS / "digits-00004000.pyrnn.gz"), **options)) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ((MODELS / "digits.pyrnn.gz").read_bytes(), "expected an HDF5 file, got gzip data"),
+        (b"\x80\x02ab", "expected an HDF5 file, got data that begins with b'\\x80\\x02ab'"),
+        (b"\x89PNG\r\n\x1a\n", "expected an HDF5 file, got a PNG image"),
+        (b"some words", "expected an HDF5 file, got text that begins with 'some words'"),
+        (None, "HDF5 data is damaged or cut off: fetch the file again"),
+    ],
+)
+def test_what_the_library_does_not_open_is_told_in_words(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "m.hdf5"
+    if content is None:
+        content = pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", path).target.read_bytes()[:-1000]
+    path.write_bytes(content)
+    with pytest.raises(Hdf5LayoutError, match=f"^{re.escape(said)}$"):
+        pyrnn2hdf5.load_hdf5(path)

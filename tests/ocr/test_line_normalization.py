@@ -52,7 +52,7 @@ def test_what_is_no_line_is_refused(image: Any) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(MissingExtraError, match=r"need Pillow: install it with `pip install 'pyrnn2hdf5\[ocr\]'`"):
+    with pytest.raises(MissingExtraError, match=r"need Pillow, of the extra \[ocr\]: `pip install pillow`"):
         grey_image(LINES / "line-0.png")
 
 

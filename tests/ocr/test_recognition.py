@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import pyrnn2hdf5
-from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError
+from pyrnn2hdf5.errors import InvalidInputError, InvalidModelError, ReaderError
 from pyrnn2hdf5.model import forward_pass
 from pyrnn2hdf5.model.model import Codec, LineNormalizer
 from pyrnn2hdf5.model.network import arrays_of, network_of
@@ -252,8 +253,54 @@ def test_a_broken_image_fails_alone(tmp_path: Path) -> None:
     assert isinstance(first, Recognition) and isinstance(fourth, Recognition)
     assert [first.text, fourth.text] == OCROPY[:2]
     assert isinstance(second, InvalidInputError) and isinstance(third, FileNotFoundError)
-    with pytest.raises(InvalidInputError, match="not a readable image"):
+    with pytest.raises(InvalidInputError, match="not a readable image") as caught:
         recognize(DIGITS, given)
+    assert caught.value.path == str(broken)
+    array = grey_image(IMAGES[0])
+    with pytest.raises(
+        InvalidInputError, match=r"^image 2: expected at most 1000 rows, got 1001: no text line"
+    ) as caught:
+        recognize(DIGITS, [array, np.eye(1001)])
+    assert caught.value.path is None
+    with pytest.raises(FileNotFoundError) as missing:
+        recognize(DIGITS, [tmp_path / "none.png"])
+    assert missing.value.filename == str(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pad": -1}, "pad: expected a whole number from 0 to 65536, got -1"),
+        ({"pad": 3.5}, "pad: expected a whole number from 0 to 65536, got 3.5"),
+        ({"pad": 10**9}, "pad: expected a whole number from 0 to 65536, got 1000000000"),
+        ({"threshold": 7}, "threshold: expected a number from 0 to 1, got 7"),
+        ({"threshold": float("nan")}, "threshold: expected a number from 0 to 1, got nan"),
+        ({"threshold": "x"}, "threshold: expected a number from 0 to 1, got 'x'"),
+    ],
+)
+def test_options_are_looked_at_before_any_work(options: Any, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"^{said}$"):
+        recognize(DIGITS, iter([Path("nothing")]), **options)
+
+
+@pytest.mark.parametrize("image", ["line.png", Path("line.png"), b"line.png"])
+def test_a_single_path_is_no_list_of_images(image: Any) -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"^images: expected a list of them, got the single path b?'line\.png'$"
+    ):
+        recognize(DIGITS, image)
+    with pytest.raises(InvalidInputError, match=r"^images: expected a list of them, got a single array of shape"):
+        recognize(DIGITS, grey_image(IMAGES[0]))
+
+
+def test_without_an_interpreter_arrays_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(
+        ReaderError, match=r"^no interpreter can be started to read an image file: pass arrays"
+    ) as caught:
+        recognize(DIGITS, IMAGES[:1])
+    assert caught.value.remedy is None
+    assert texts(recognize(DIGITS, [grey_image(IMAGES[0])])) == OCROPY[:1]
 
 
 def test_too_little_memory_fails_a_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_what_is_no_onnx_is_told_by_onnx() -> None:
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
 def test_a_missing_extra_is_told_before_any_work(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    said = rf"verified ONNX files need {package}: install it with `pip install 'pyrnn2hdf5\[onnx\]'`"
+    said = rf"verified ONNX files need {package}, of the extra \[onnx\]: `pip install onnx onnxruntime`"
     with pytest.raises(MissingExtraError, match=said):
         pyrnn2hdf5.save_onnx(DIGITS, tmp_path / "x.onnx")
     with pytest.raises(MissingExtraError, match=said):

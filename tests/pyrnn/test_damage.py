@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrnn2hdf5.errors import Pyrnn2Hdf5Error, SourceError
+from pyrnn2hdf5.errors import LoadLimitError, Pyrnn2Hdf5Error, SourceError
 from pyrnn2hdf5.limits import Limits
 from pyrnn2hdf5.load import check_source
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn, load_pyrnn
@@ -69,6 +70,32 @@ def test_what_damage_leads_to_is_not_what_is_told(tmp_path: Path, packing: str) 
         with pytest.raises(Pyrnn2Hdf5Error, match=r"refused|malformed|pickle protocol"):
             path.write_bytes(whole)
             load_pyrnn(path, limits=HERE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
+@pytest.mark.parametrize("packing", PACKERS)
+def test_want_of_memory_is_no_damage(tmp_path: Path, packing: str) -> None:
+    data = gzip.decompress((MODELS / "digits-00004000.pyrnn.gz").read_bytes())
+    path, packed = tmp_path / "m", PACKERS[packing](data)
+    path.write_bytes(packed)
+    refused = 0
+    for memory in (10_000, *range(1_000_000, 9_000_000, 1_000_000)):
+        limits = Limits(memory=memory)
+        try:
+            load_pyrnn(path, limits=limits)
+        except LoadLimitError as error:
+            assert error.remedy == "memory"
+            refused += 1
+        try:
+            problem = examine_pyrnn(path, limits=limits)[0].problem
+        except LoadLimitError as error:
+            problem = error
+        assert problem is None or (type(problem), problem.remedy) == (LoadLimitError, "memory")
+    assert refused > 2
+    # Damage is told wherever the file can be read to it.
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(SourceError, match=FETCH):
+        load_pyrnn(path, limits=Limits(memory=64_000_000))
 
 
 def test_a_checksum_is_ignorable_only_behind_a_whole_pickle(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pyrnn2hdf5.conversion.writer import verify_written
-from pyrnn2hdf5.errors import VerificationError
+from pyrnn2hdf5.errors import InvalidInputError, VerificationError
 from pyrnn2hdf5.hdf5.h5py_io import to_hdf5
 from pyrnn2hdf5.hdf5.layout import LAYOUT, ROWS_BY_CLASS, Stored, restore, store
 from pyrnn2hdf5.load import load_file
@@ -33,6 +36,27 @@ def changed(name: str, values: np.ndarray) -> Stored:
 
 def against_source(stored: Stored) -> Verification:
     return compare(STORED, stored, DIGITS, restore(stored))
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 0.0, np.float32(0.1), np.float64(0.1), np.int64(1)])
+def test_any_real_number_is_a_tolerance(tolerance: Any, tmp_path: Path) -> None:
+    shutil.copy(MODELS / "digits-plain.pyrnn", tmp_path / "m")
+    result = verify(MODELS / "digits-plain.pyrnn", tmp_path / "m", tolerance=tolerance)
+    assert result.ok
+    assert result.behaviour is not None
+    assert (type(result.behaviour.tolerance), result.behaviour.tolerance) == (float, tolerance)
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, -0.5, 2.0, math.inf, "0.1"])
+def test_no_tolerance(tolerance: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^tolerance: expected a number from 0 to 1, got "):
+        verify("nothing", "nothing", tolerance=tolerance)
+
+
+def test_a_single_path_is_no_list_of_images() -> None:
+    for path in ("x.png", Path("x.png")):
+        with pytest.raises(InvalidInputError, match=r"^images: expected a list of them, got the single path 'x\.png'$"):
+            verify("nothing", "nothing", images=path)  # type: ignore[arg-type]
 
 
 def test_a_true_copy_is_equal() -> None:
