@@ -12,7 +12,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13
 PYTHONS_HERE = $(foreach version,$(PYTHONS),$(if $(call python_of,$(version)),$(version)))
 SECONDS ?= 60
 
-.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn kraken7 javascript bench fixtures dist clean
+.PHONY: install demo test lint hostile package lowest fuzz interop interop-pronn kraken7 javascript bench fixtures pictures dist clean
 
 install: .venv/installed
 
@@ -126,6 +126,11 @@ bench: install .py27/installed
 fixtures: .py27/installed .venv-kraken07/installed
 	$(RUN27) fixtures/make.py
 	$(RUN07) tests/interop/kraken_pronn.py fixtures/pronn/digits.pronn
+
+# The pictures of the documents.
+pictures: install
+	$(BIN)/python docs/draw_formats.py
+	$(BIN)/pyrnn2hdf5 show fixtures/models/digits-00004000.pyrnn.gz --svg docs/show.svg
 
 dist: dist/built
 

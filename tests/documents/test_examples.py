@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ..conftest import LINES, ROOT
-from .pages import COMMAND_PAGES, PAGES, README, blocks, transcript, words
+from .pages import COMMAND_PAGES, PAGES, README, blocks, names, rows, transcript, words
 
 TRANSCRIPTS = [page for page in PAGES if transcript(page)]
 SCRIPTS = [page for page in PAGES if blocks(page, "sh")]
@@ -65,6 +65,34 @@ def test_scripts_run_as_written(page: str) -> None:
         done = run(words(line))
         said = re.sub(r"^report written to .*\n", "", done.stderr)
         assert (done.returncode, said) == (0, ""), line
+
+
+def test_the_ways_to_use_a_model_run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_HOME", str(checkout / "home"))
+    shutil.copy("fixtures/models/digits.pyrnn.gz", "fraktur.pyrnn.gz")
+    shutil.copy("fixtures/lines/line-0.png", "line.png")
+    # What runs in kraken is in tests/kraken7 and tests/interop.
+    commands = [name for row in rows(README, "in", "do") for name in names(row[1]) if name.startswith("pyrnn2hdf5")]
+    said = [run(words(command)) for command in commands]
+    assert [done.returncode for done in said] == [0, 0, 0], said
+    assert said[0].stdout == Path("fixtures/lines/line-0.gt.txt").read_text("utf-8")
+    assert Path("fraktur.pyrnn.onnx").exists() and Path("fraktur.pyrnn.hdf5").exists()
+
+
+def test_every_command_is_run_by_something() -> None:
+    runners = {
+        *("pyrnn2hdf5", "make"),  # here and in tests/documents/test_facts.py
+        *("kraken", "ketos"),  # tests/kraken7
+        *("git", "cd", "pip", "pipx", "python3", ".venv/bin/pip", ".venv/bin/pyrnn2hdf5"),  # tests/packaging/check.py
+    }
+    lines = re.findall(r"^\$ (\S+)", "".join(PAGES.values()), re.MULTILINE)
+    assert set(lines) <= runners
+
+
+def test_every_block_is_run_by_something() -> None:
+    languages = set(re.findall(r"^```(\w+)", "".join(PAGES.values()), re.MULTILINE))
+    # `text` shows what is said, and is no command.
+    assert languages == {"console", "sh", "python", "javascript", "yaml", "text"}
 
 
 def test_a_folder_of_models_in_two_minutes(models: Path) -> None:

@@ -180,6 +180,11 @@ def test_the_commands_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     commands = re.findall(r"^\$ ((?:kraken|ketos) .*)", (ROOT / "docs" / "kraken.md").read_text("utf-8"), re.MULTILINE)
     assert len(commands) == 5
+    # And that of the README.
+    shutil.copy(DIGITS, "fraktur.pyrnn.gz")
+    shutil.copy(LINES / "line-0.png", "line.png")
+    commands += re.findall(r"^\| kraken 7 .*`(kraken .*)`", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len(commands) == 6
     for command in commands:
         said = run(*shlex.split(command))
         assert "ERROR" not in said and "WARNING" not in said, said
