@@ -18,6 +18,8 @@ from ..text import describe_error, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..batch.discovery import SkippedFile
+
 
 class Exit(enum.IntEnum):
     """Exit codes."""
@@ -83,18 +85,33 @@ def tell_unlisted(errors: Sequence[OSError]) -> bool:
     return bool(errors)
 
 
-def tell_skipped(skipped: Sequence[str]) -> None:
-    """Tell how much of the folders that were searched was passed over, and what to do about it."""
-    from ..batch.discovery import LINK, NO_MODEL
+NAMED: Final = 3
+"""Most links that are named."""
 
-    files, links = skipped.count(NO_MODEL), skipped.count(LINK)
-    if files:
-        typer.echo("1 file is no model" if files == 1 else f"{files} files are no models", err=True)
-    if links:
-        typer.echo(
-            "1 link was not followed: name it" if links == 1 else f"{links} links were not followed: name them",
-            err=True,
-        )
+
+def tell_skipped(skipped: Sequence[SkippedFile], *, quiet: bool = False) -> None:
+    """Warn of archives in the folders that were searched, and tell how much else of them was passed over."""
+    from ..batch.discovery import ARCHIVE, DEAD_LINK, HDF5, LINK, NO_MODEL, ONNX
+
+    passed_over: dict[str, list[Path]] = {}
+    for file in skipped:
+        passed_over.setdefault(file.why, []).append(file.path)
+        if file.why == ARCHIVE:
+            warn(file.path, [file.words])
+    one_and_many = {
+        NO_MODEL: ("1 file is no model", "{} files are no models"),
+        HDF5: ("1 HDF5 file is left as it is", "{} HDF5 files are left as they are"),
+        ONNX: ("1 ONNX file is left as it is", "{} ONNX files are left as they are"),
+        LINK: ("1 link was not followed, name it to take it: ", "{} links were not followed, name them to take them: "),
+        DEAD_LINK: ("1 link is dead: ", "{} links are dead: "),
+    }
+    for why, (one, many) in one_and_many.items():
+        paths = passed_over.get(why, [])
+        if quiet or not paths:
+            continue
+        names = [*map(visible, paths[:NAMED]), *(["..."] if len(paths) > NAMED else [])]
+        said = one if len(paths) == 1 else many.format(len(paths))
+        typer.echo(said + (", ".join(names) if said.endswith(" ") else ""), err=True)
 
 
 def usable_cores() -> int:

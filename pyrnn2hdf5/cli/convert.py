@@ -14,7 +14,7 @@ import typer
 from ..conversion.outcome import Format
 from ..errors import ReaderError, TargetExistsError
 from ..extras import require
-from ..files.paths import means_folder
+from ..files.paths import canonical_path, means_folder
 from ..records import outcome_record
 from ..text import visible
 from .common import (
@@ -44,9 +44,10 @@ from .options import (
     limits_of,
 )
 from .progress import progress, say
-from .text_output import conversion_details, conversion_line, outcome_line, summary_lines
+from .text_output import conversion_details, conversion_line, format_count, outcome_line, summary_lines
 
 if TYPE_CHECKING:
+    from ..batch.discovery import SkippedFile
     from ..batch.runner import Job
     from ..conversion.outcome import Options, Outcome
 
@@ -174,14 +175,16 @@ def _convert_many(
     from ..batch.runner import convert_all, plan
 
     unlisted: list[OSError] = []
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
-    if not quiet:
-        tell_skipped(skipped)
+    # A result of an earlier run is none that is left aside.
+    targets = {canonical_path(job.target) for job in jobs}
+    skipped = [file for file in skipped if canonical_path(file.path) not in targets]
+    tell_skipped(skipped, quiet=quiet)
     if not jobs:
-        fail(f"{visible(sources[0])}: expected models, found none")
+        fail(f"{visible(sources[0])}: {_found_instead(skipped)}")
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)
@@ -230,6 +233,16 @@ def _convert_many(
                     say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
+
+
+def _found_instead(skipped: list[SkippedFile]) -> str:
+    """What a folder holds in which there is nothing to convert."""
+    from ..batch.discovery import HDF5, ONNX
+
+    hdf5, onnx = (sum(file.why == why for file in skipped) for why in (HDF5, ONNX))
+    found = [f"{format_count(hdf5, 'HDF5 file')} (--to onnx takes these)"] if hdf5 else []
+    found += [format_count(onnx, "ONNX file")] if onnx else []
+    return f"expected pyrnn or pronn files, found {', '.join(found)}" if found else "expected models, found none"
 
 
 def _told(outcome: Outcome) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from ..batch.discovery import Skipped, Unlisted
+    from ..batch.discovery import Skipped, SkippedFile, Unlisted
 
 
 def show(
@@ -75,7 +75,7 @@ def show(
     console = console_on(sys.stdout)
     pages: list[RenderableType] = []
     unlisted: list[OSError] = []
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     found_files = [(path, _files(path, unlisted.append, skipped.append)) for path in paths]
     prepare_outputs(svg, html)
     for output, other in ((svg, html), (html, svg)):

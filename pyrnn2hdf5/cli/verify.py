@@ -30,7 +30,7 @@ from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize
 from .text_output import verdict_lines, verdict_reason
 
 if TYPE_CHECKING:
-    from ..batch.discovery import Pair
+    from ..batch.discovery import Pair, SkippedFile
     from ..batch.reports import Case
     from ..limits import Limits
     from ..sandbox.bounded import Reader
@@ -89,15 +89,14 @@ def verify(
     images = _images([*(lines or ()), *map(str, (*expanded, *more))])
     prepare_outputs(junit)
     unlisted: list[OSError] = []
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     found = [Pair(models[0], models[-1])]
     if folders:
         found, unpaired = pairs(folders[0], folders[-1], unlisted.append, skipped.append)
         for path in unpaired:
             warn(path, ["belongs to no source, not verified"])
     failed = tell_unlisted(unlisted)
-    if not quiet:
-        tell_skipped(skipped)
+    tell_skipped(skipped, quiet=quiet)
     if not found:
         fail(f"{visible(folders[0])}: expected models, found none")
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))

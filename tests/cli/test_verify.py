@@ -249,7 +249,10 @@ def test_a_refused_source_without_result_says_why(tmp_path: Path) -> None:
 def test_what_is_skipped_in_a_folder_is_counted(archive: Path) -> None:
     (archive / "away.pyrnn.gz").symlink_to(SOURCE)
     done = run("verify", archive)
-    assert (done.exit_code, done.stderr) == (0, "2 files are no models\n1 link was not followed: name it\n")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        f"2 files are no models\n1 link was not followed, name it to take it: {archive / 'away.pyrnn.gz'}\n",
+    )
 
 
 @pytest.mark.parametrize(
