@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 
-from ..errors import FAILURES, Pyrnn2Hdf5Error
-from ..text import describe_error, visible
+from ..errors import FAILURES
+from ..text import describe_error, remedy_of, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,17 +54,15 @@ HINTS = {
     "size": " (see --max-size)",
     "memory": " (see --max-memory)",
     "seconds": " (see --max-seconds)",
+    "timeout": " (see --timeout)",
 }
 """What an option does about an error, by its remedy; `{}` stands for a value."""
 
 
 def explain(error: BaseException, source: object = None) -> str:
     """An error in one visible line, with the option that gets past it."""
-    hint = " (see --timeout)" if isinstance(error, TimeoutError) and not error.errno else ""
-    if isinstance(error, Pyrnn2Hdf5Error) and error.remedy:
-        remedy, _, value = error.remedy.partition("=")
-        hint = HINTS.get(remedy, "").format(visible(value))
-    return visible(describe_error(error, source)) + hint
+    remedy, _, value = (remedy_of(error) or "").partition("=")
+    return visible(describe_error(error, source)) + HINTS.get(remedy, "").format(visible(value))
 
 
 def tell(name: object, error: BaseException) -> None:

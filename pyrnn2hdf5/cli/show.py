@@ -110,7 +110,7 @@ def show(
                 if as_json:
                     print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
                 if in_table:
-                    say(listing.row(name, file, found, longest))
+                    say(listing.row(name, found, longest, explain(problem, file) if problem else ""))
                     continue
                 if not isinstance(found, Exception) and (found.readable or list_globals):
                     if said:

@@ -12,13 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..text import describe_error, format_size, visible
+from ..text import format_size, visible
 from .style import BAD, LABEL, Heading, rate
 from .unicode_labels import code_points, names, shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .facts import Facts
 
 COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
@@ -130,10 +128,10 @@ def header(longest: int) -> Row:
     return Row("model", [name for name, _ in COLUMNS], ["scripts"], longest, style=LABEL)
 
 
-def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
+def row(name: str, found: Facts | Exception, longest: int, reason: str = "") -> Row:
     """The row of a model, under a name for its path, with the reason where it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Row(name, ["-"] * len(COLUMNS), ["-"], longest, describe_error(found, path))
+        return Row(name, ["-"] * len(COLUMNS), ["-"], longest, reason)
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -143,7 +141,7 @@ def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    return Row(name, cells, found.scripts or ["-"], longest, str(found.problem or ""))
+    return Row(name, cells, found.scripts or ["-"], longest, reason)
 
 
 def _format(facts: Facts) -> str:

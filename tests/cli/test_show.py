@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -107,6 +108,18 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
     assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
+
+
+def test_a_table_says_what_gets_past_a_refusal(tmp_path: Path) -> None:
+    write(tmp_path / "fork.pyrnn", Name("fork", "Model"))
+    write(tmp_path / "labels.pyrnn", recognizer(codec={0: "", 1: b"\xc3\xa4"}))
+    (tmp_path / "cut.pyrnn").write_bytes(gzip.compress(DIGITS.read_bytes())[:-2])
+    done = show(tmp_path)
+    alone = [show(tmp_path / f"{name}.pyrnn").stderr.partition(".pyrnn: ")[2] for name in ("cut", "fork", "labels")]
+    assert [line.partition("  error: ")[2] for line in done.stdout.splitlines()[1:]] == [one.strip() for one in alone]
+    assert "--ignore-checksum" in alone[0] and "--allow-global fork.Model" in alone[1] and "--label-enc" in alone[2]
+    told = [json.loads(line)["error"]["remedy"] for line in show(tmp_path, "--json").stdout.splitlines()]
+    assert told == ["ignore_checksum", "allow_globals=fork.Model", "label_encoding"]
 
 
 @pytest.mark.parametrize("columns", ["1", "40", "999999999"])
