@@ -44,12 +44,14 @@ def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> No
 
 
 HINTS = {
-    "force": "; use --force to replace it",
+    "force": "; convert it to another --output, or use --force to replace what is there",
     "keep_failed": "; --keep-failed DIR keeps the evidence",
-    "target": "; convert it alone with an --output of its own, or leave it out by --glob",
+    "target": "; convert it alone to another --output, or move the other file away",
     "ignore_checksum": " (see convert --ignore-checksum)",
     "float64": " (see convert --float64)",
-    "allow_globals": "; show --globals lists all it names; to read it all the same: --allow-global {}",
+    "allow_globals": (
+        "; show --globals lists all it names, with the options; to read it all the same: --allow-global {}"
+    ),
     "label_encoding": " (see --label-encoding)",
     "size": " (see --max-size)",
     "memory": " (see --max-memory)",

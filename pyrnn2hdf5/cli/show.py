@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ..batch.discovery import Skipped, SkippedFile, Unlisted
+    from ..show.facts import Facts
 
 
 def show(
@@ -117,6 +118,9 @@ def show(
                         say(Text())
                     for part in view(found):
                         say(part)
+                    if list_globals and not as_json and (options := _allowing(found)):
+                        # On one line, so that it can be copied.
+                        typer.echo(options)
                     said = True
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
@@ -133,6 +137,18 @@ def _files(path: Path, unlisted: Unlisted, skipped: Skipped) -> list[Path]:
     from ..batch.discovery import model_files
 
     return model_files(path, unlisted, skipped)
+
+
+def _allowing(facts: Facts) -> str:
+    """The options that read a pickle which is refused for nothing but unknown names; empty where there are none."""
+    from ..pyrnn.unpickler import can_be_offered
+
+    refused = [name.path for name in facts.globals if not name.allowed]
+    unlisted = facts.unlisted_globals or facts.unfollowed
+    if facts.readable or facts.dangerous or unlisted or not all(map(can_be_offered, refused)):
+        return ""
+    options = " ".join(f"--allow-global {name}" for name in refused)
+    return f"to read it all the same: {options}" if options else ""
 
 
 def _print(console: Console, shown: RenderableType) -> None:

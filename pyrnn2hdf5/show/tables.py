@@ -112,7 +112,7 @@ def _meaning(facts: Facts) -> list[str]:
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
     if unknown:
-        said.append(f"names of no program known here, as in an unknown fork, harmless in themselves: {unknown}")
+        said.append(f"names that are not known here: {unknown}; none of them is known to run programs or reach files")
     if others:
         said.append(f"things that only another program could give: {others}")
     return said

@@ -49,7 +49,7 @@ def test_two_sources_of_one_target_cost_these_two(tmp_path: Path) -> None:
     report = tmp_path / "r.json"
     done = run("convert", tmp_path, "--report", report)
     assert done.exit_code == 1
-    hint = "; convert it alone with an --output of its own, or leave it out by --glob"
+    hint = "; convert it alone to another --output, or move the other file away"
     target = tmp_path / "m.pyrnn.hdf5"
     assert done.stderr.splitlines() == [
         f"report written to {report}",
