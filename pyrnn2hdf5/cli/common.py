@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 import typer
 
 from ..errors import FAILURES
+from ..records import failure_record
 from ..text import describe_error, remedy_of, visible
 
 if TYPE_CHECKING:
@@ -143,6 +144,13 @@ def print_json(value: dict[str, Any]) -> None:
 def fail(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(Exit.FAILED)
+
+
+def fail_of(name: object, error: BaseException, what: str = "source", *, as_json: bool) -> NoReturn:
+    """Fail for what is wrong with something that was named."""
+    if as_json:
+        print_json(failure_record(name, error, what))
+    fail(f"{visible(name)}: {explain(error, name)}")
 
 
 @contextlib.contextmanager

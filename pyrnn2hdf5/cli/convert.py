@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..conversion.outcome import Format
-from ..errors import ReaderError, TargetExistsError
+from ..errors import ReaderError, SourceError, TargetExistsError
 from ..extras import require
 from ..files.paths import canonical_path, means_folder
 from ..records import outcome_record
@@ -21,6 +21,7 @@ from .common import (
     Exit,
     explain,
     fail,
+    fail_of,
     failure_is_told,
     prepare_outputs,
     print_json,
@@ -84,7 +85,12 @@ def convert(
     timeout: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for a model, all in all."
+            "--timeout",
+            metavar="S",
+            min=0.1,
+            max=86400,
+            callback=finite,
+            help="Longest time for a model, all in all (default: 300 s for each of many).",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
@@ -171,12 +177,16 @@ def _convert_many(
     sources: list[Path], output: str | None, pattern: str, options: Options,
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    from ..batch.reports import write_report
-    from ..batch.runner import convert_all, plan
-
     unlisted: list[OSError] = []
     skipped: list[SkippedFile] = []
-    jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
+    with contextlib.ExitStack() as interrupted:
+        if report and not os.path.lexists(report):
+            # What lies there may turn out to be a source.
+            interrupted.callback(_write_report, report, [], quiet=quiet)
+        from ..batch.runner import convert_all, plan
+
+        jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
+        interrupted.pop_all()
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
     # A result of an earlier run is none that is left aside.
@@ -184,7 +194,9 @@ def _convert_many(
     skipped = [file for file in skipped if canonical_path(file.path) not in targets]
     tell_skipped(skipped, quiet=quiet)
     if not jobs:
-        fail(f"{visible(sources[0])}: {_found_instead(skipped)}")
+        if report:
+            _write_report(report, [], quiet=quiet)
+        fail_of(sources[0], SourceError(_found_instead(skipped)), as_json=as_json)
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)
@@ -219,10 +231,7 @@ def _convert_many(
         outcomes = [done[number] for number in sorted(done)]
         try:
             if report:
-                with failure_is_told():
-                    write_report(report, outcomes)
-                if not quiet:
-                    typer.echo(f"report written to {visible(report)}", err=True)
+                _write_report(report, outcomes, quiet=quiet)
         finally:
             try:
                 for number in sorted(done):
@@ -233,6 +242,15 @@ def _convert_many(
                     say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
+
+
+def _write_report(report: Path, outcomes: list[Outcome], *, quiet: bool) -> None:
+    from ..batch.reports import write_report
+
+    with failure_is_told():
+        write_report(report, outcomes)
+    if not quiet:
+        typer.echo(f"report written to {visible(report)}", err=True)
 
 
 def _found_instead(skipped: list[SkippedFile]) -> str:

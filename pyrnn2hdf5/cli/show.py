@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import SourceError
 from ..records import facts_record, failure_record
 from ..text import visible
 from .common import (
@@ -20,11 +21,13 @@ from .common import (
     prepare_outputs,
     print_json,
     refuse_overwriting,
+    tell,
     tell_skipped,
     tell_unlisted,
     usable_cores,
 )
 from .options import AllowGlobals, Jobs, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, limits_of
+from .text_output import format_count
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -92,12 +95,16 @@ def show(
 
     every = [file for _, files in found_files for file in files]
     said = False
+    unconvertible = 0
     with contextlib.closing(facts_of_each(every, jobs or usable_cores(), limits=limits)) as each:
         for path, files in found_files:
             # Of a folder that cannot be searched that is told already.
             if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
                 failed = True
-                typer.echo(f"error: {visible(path)}: expected models, found none", err=True)
+                nothing = SourceError("expected models, found none")
+                if as_json:
+                    print_json(failure_record(path, nothing))
+                tell(path, nothing)
             in_table = bool(files) and files != [path] and view is page
             names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
             longest = listing.longest(names)
@@ -107,7 +114,7 @@ def show(
             for file, name in zip(files, names, strict=True):
                 found = next(each)
                 problem = found if isinstance(found, Exception) else found.problem
-                failed = failed or problem is not None
+                unconvertible += problem is not None
                 if as_json:
                     print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
                 if in_table:
@@ -125,8 +132,10 @@ def show(
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
     tell_skipped(skipped)
+    if unconvertible and every != paths:
+        typer.echo(f"{unconvertible} of {format_count(len(every), 'model')} cannot be converted", err=True)
     _write(pages, svg, html, paths)
-    if failed:
+    if failed or unconvertible:
         raise typer.Exit(Exit.FAILED)
 
 

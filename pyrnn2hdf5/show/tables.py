@@ -163,20 +163,32 @@ class Row:
     style: str = ""
 
     def __str__(self) -> str:
-        said = set_cell_size(visible(self.name), self.longest) + self._figures() + " " + ", ".join(self.scripts)
+        figures = "".join(self._figures())
+        said = f"{set_cell_size(visible(self.name), self.longest)}{figures} {', '.join(self.scripts)}"
         return f"{said}  error: {visible(self.reason)}" if self.reason else said
 
-    def _figures(self) -> str:
-        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True))
+    def _figures(self) -> list[str]:
+        return [f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, COLUMNS, strict=True)]
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        left = options.max_width - sum(wide + 1 for _, wide in COLUMNS) - 1
-        wide = max(MIN_NAME, min(left - MIN_SCRIPTS, self.longest))
-        said, scripts = visible(self.name), ", ".join(self.scripts)
+        # What does not fit beside a name is left out, the last column first.
+        widths = [cells + 1 for _, cells in COLUMNS] + [MIN_SCRIPTS + 1]
+        least = min(MIN_NAME, self.longest)
+        count = len(widths)
+        while count and least + sum(widths[:count]) > options.max_width:
+            count -= 1
+        wide = max(least, min(options.max_width - sum(widths[:count]), self.longest))
+        said = visible(self.name)
         # A name too long stands on a line of its own.
-        said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
-        if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
-            scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
-        yield Text(f"{said}{self._figures()} {scripts}", self.style)
+        if count:
+            said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+        said += "".join(self._figures()[:count])
+        if count == len(widths):
+            left = options.max_width - wide - sum(widths[:-1]) - 1
+            scripts = ", ".join(self.scripts)
+            if cell_len(scripts) > left:
+                scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
+            said += f" {scripts if cell_len(scripts) <= left else set_cell_size(scripts, left - 1) + '…'}"
+        yield Text(said, self.style)
         if self.reason:
             yield Padding(Text(visible(self.reason), BAD), (0, 0, 0, 2))

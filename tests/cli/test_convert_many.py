@@ -337,6 +337,42 @@ def test_an_interrupt_ends_cleanly_and_tells_what_was_done(tmp_path: Path) -> No
     assert len(contents(out)) < 40
 
 
+def test_an_interrupt_before_anything_is_found_leaves_a_report(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise SystemExit(130)
+
+    monkeypatch.setattr("pyrnn2hdf5.batch.runner.plan", stop)
+    report = tmp_path / "r.json"
+    assert run("convert", tree, "--report", report).exit_code == 130
+    assert json.loads(report.read_text("utf-8")) == []
+    # Nobody has asked yet whether this is a source.
+    report.write_text("precious", "utf-8")
+    assert run("convert", tree, "--report", report).exit_code == 130
+    assert report.read_text("utf-8") == "precious"
+
+
+@pytest.mark.parametrize("command", ["show", "convert", "verify"])
+def test_a_folder_without_models_has_a_record(tmp_path: Path, command: str) -> None:
+    done = run(command, tmp_path, "--json")
+    record = json.loads(done.stdout)
+    assert (done.exit_code, record["source"], record["status"]) == (1, str(tmp_path), "failed")
+    assert record["error"] == {"kind": "SourceError", "message": "expected models, found none", "remedy": None}
+
+
+def test_a_closed_pipe_ends_as_other_tools_do(tree: Path) -> None:
+    for words in (["convert", str(tree), "--json"], ["show", str(tree), "--json"], ["convert", "--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-m", "pyrnn2hdf5", *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+        os.close(writing)
+        assert done.returncode == 141
+        assert "error" not in done.stderr
+
+
 def test_a_name_too_long_for_the_system_fails_alone(tmp_path: Path) -> None:
     shutil.copy(SOURCE, tmp_path / "a.pyrnn.gz")
     done = run("convert", tmp_path / "a.pyrnn.gz", tmp_path / ("x" * 300))

@@ -88,7 +88,10 @@ RECORDS = {
         "verify evil.pyrnn digits.hdf5 --json",
     ),
     "docs/show.md": ("show fixtures/models digits.hdf5 empty.pyrnn --json",),
-    "docs/ocr.md": ("ocr -m fixtures/models/digits-plain.pyrnn swapped evil.pyrnn --evaluate --json",),
+    "docs/ocr.md": (
+        "ocr -m fixtures/models/digits-plain.pyrnn swapped evil.pyrnn --evaluate --json",
+        "ocr -m nothing swapped --json",
+    ),
     "docs/model-directory.md": (
         "ocr -q -m {models} fixtures/lines --model-dir models",
         "models --model-dir models --json",
