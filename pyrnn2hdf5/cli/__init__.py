@@ -58,6 +58,7 @@ app.command(
         "convert en-default.pyrnn.gz",
         "convert models -o converted --report report.csv",
         "convert models --dry-run",
+        "convert old.pyrnn.gz --label-encoding utf-8",
     ),
 )(convert.convert)
 app.command(

@@ -118,7 +118,8 @@ def convert(
 
     Results lie beside their sources, or mirror their folders below --output; kraken 0.3 to 0.6
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
-    are searched for models by content. A result that is up to date is left alone.
+    are searched for models by content. A result that is up to date is left alone: that is told by the source
+    which it records, not by its weights, which verify compares.
     """
     from ..conversion.outcome import Options
 
