@@ -114,7 +114,9 @@ def show(
             for file, name in zip(files, names, strict=True):
                 found = next(each)
                 problem = found if isinstance(found, Exception) else found.problem
-                unconvertible += problem is not None
+                failed = failed or problem is not None
+                # Of a file that was named its error tells.
+                unconvertible += problem is not None and files != [path]
                 if as_json:
                     print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
                 if in_table:
@@ -132,10 +134,11 @@ def show(
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
     tell_skipped(skipped)
-    if unconvertible and every != paths:
-        typer.echo(f"{unconvertible} of {format_count(len(every), 'model')} cannot be converted", err=True)
+    if unconvertible:
+        of_folders = sum(len(files) for path, files in found_files if files != [path])
+        typer.echo(f"{unconvertible} of {format_count(of_folders, 'model')} cannot be converted", err=True)
     _write(pages, svg, html, paths)
-    if failed or unconvertible:
+    if failed:
         raise typer.Exit(Exit.FAILED)
 
 

@@ -101,7 +101,7 @@ def test_unreadable_models_exit_1(result: Path, tmp_path: Path) -> None:
     assert done.stderr == f"error: {hostile}: {said}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], [MODELS, "a"], [MODELS, MODELS, MODELS]])
+@pytest.mark.parametrize("arguments", [[], [SOURCE], ["a", "b", "c"], [MODELS, SOURCE], [MODELS, MODELS, MODELS]])
 def test_wrong_usage_exits_2(arguments: list[object]) -> None:
     assert run("verify", *arguments).exit_code == 2
     assert run("verify", SOURCE, SOURCE, "--tolerance", "-1").exit_code == 2
@@ -148,6 +148,7 @@ def test_a_folder_beside_its_results(archive: Path) -> None:
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         f"equal: {archive / 'a.pyrnn.gz'} and {archive / 'a.pyrnn.hdf5'}",
         f"equal: {archive / 'b' / 'c.pyrnn.gz'} and {archive / 'b' / 'c.pyrnn.hdf5'}",
+        "2 equal, 0 different, 0 failed",
     ]
 
 
