@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .show.unicode_labels import names
-from .text import describe_error
+from .text import describe_error, remedy_of
 
 if TYPE_CHECKING:
     from .conversion.model_directory import Entry
@@ -50,7 +50,7 @@ def outcome_record(outcome: Outcome, status: str | None = None) -> Record:
 
 def error_record(source: object, error: BaseException) -> Record:
     """Why something could not be done to `source`."""
-    return {"kind": type(error).__name__, "message": describe_error(error, source)}
+    return {"kind": type(error).__name__, "message": describe_error(error, source), "remedy": remedy_of(error)}
 
 
 def verification_record(verification: Verification) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from .errors import Pyrnn2Hdf5Error
 from .limits import MAX_TEXT
 
 UNSAFE_CATEGORIES: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -50,3 +51,11 @@ def describe_error(error: BaseException, source: object = None) -> str:
         elsewhere = error.filename and str(error.filename) != str(source)
         return f"{error.strerror}: {error.filename}" if elsewhere else error.strerror
     return str(error) or type(error).__name__
+
+
+def remedy_of(error: BaseException) -> str | None:
+    """The argument that gets past an error, `allow_globals=MODULE.NAME` with its value; None where nothing does."""
+    if isinstance(error, Pyrnn2Hdf5Error):
+        return error.remedy
+    # Of those that the system raises, time for a reader or for a model did not run out.
+    return "timeout" if isinstance(error, TimeoutError) and not error.errno else None

@@ -53,7 +53,7 @@ def test_the_keys_are_the_same_whatever_became_of_a_model(tmp_path: Path) -> Non
     missing = outcome_record(attempt(tmp_path / "no", tmp_path / "no.hdf5", Options()))
     assert problems(missing, "convert") == []
     assert (list(missing), missing["source_size"], missing["status"]) == (KEYS, None, "failed")
-    assert missing["error"] == {"kind": "FileNotFoundError", "message": "No such file or directory"}
+    assert missing["error"] == {"kind": "FileNotFoundError", "message": "No such file or directory", "remedy": None}
 
 
 def test_a_second_run_tells_the_warnings_of_the_first(tmp_path: Path) -> None:
@@ -90,6 +90,9 @@ def test_an_error_is_told_by_its_kind(source: object) -> None:
     assert error_record(source, UnsafePickleError("refused", remedy="force")) == {
         "kind": "UnsafePickleError",
         "message": "refused",
+        "remedy": "force",
     }
+    assert error_record(source, TimeoutError("took longer"))["remedy"] == "timeout"
+    assert error_record(source, TimeoutError(110, "of the network"))["remedy"] is None
     assert error_record(source, OSError(2, "No such file", "m"))["message"] == "No such file"
     assert error_record(source, OSError(2, "No such file", "n"))["message"] == "No such file: n"

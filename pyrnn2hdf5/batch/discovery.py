@@ -17,16 +17,17 @@ from ..errors import SourceError
 from ..files.paths import SOURCE_NAME, default_target, sha256_of
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_hdf5, is_onnx, is_pronn, recorded_source
-from ..pyrnn.stream import is_pyrnn
+from ..pyrnn.stream import archive_in_words, is_pyrnn
 
 Unlisted = Callable[[OSError], object]
 """What is told of a place below a folder that cannot be searched; the search goes on."""
 
-Skipped = Callable[[str], object]
-"""What is told of a file that a search passes over: that it is `NO_MODEL`, or a `LINK` that is not followed."""
-
 NO_MODEL: Final = "no model"
+ARCHIVE: Final = "archive"
+HDF5: Final = "HDF5"
+ONNX: Final = "ONNX"
 LINK: Final = "link"
+DEAD_LINK: Final = "dead link"
 
 SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
 """What macOS and Windows put beside a user's files; `._m.pyrnn` holds what macOS knows of `m.pyrnn`."""
@@ -39,8 +40,24 @@ def tell_by_raising(error: OSError) -> NoReturn:
     raise error
 
 
-def tell_nobody(_: str) -> None:
+def tell_nobody(_: SkippedFile) -> None:
     """The `Skipped` of who does not want to know."""
+
+
+class SkippedFile(NamedTuple):
+    """A file that a search passes over, and why.
+
+    It is `NO_MODEL`, or an `ARCHIVE` that may hold models, which is in words then; `HDF5` or `ONNX` of ours, converted
+    already; a `LINK` that is not followed, or a `DEAD_LINK`.
+    """
+
+    path: Path
+    why: str
+    words: str = ""
+
+
+Skipped = Callable[[SkippedFile], object]
+"""What is told of a file that a search passes over."""
 
 
 class ImageFile(NamedTuple):
@@ -78,9 +95,13 @@ def source_files(
             found.append(path)
         elif _is_hdf5(path):
             stored.append(path)
-        elif not is_onnx(path):
-            skipped(NO_MODEL)
+        elif is_onnx(path):
+            skipped(SkippedFile(path, ONNX))
+        else:
+            skipped(_no_model(path))
     if not (hdf5 and stored):
+        for path in stored:
+            skipped(SkippedFile(path, HDF5))
         return found
     known = {sha256_if_readable(path) for path in found}
     return sorted([*found, *(path for path in stored if _recorded_sha256(path) not in known)])
@@ -131,8 +152,13 @@ def model_files(folder: Path, unlisted: Unlisted = tell_by_raising, skipped: Ski
         if _is_result(path) or _is_source(path):
             found.append(path)
         else:
-            skipped(NO_MODEL)
+            skipped(_no_model(path))
     return found
+
+
+def _no_model(path: Path) -> SkippedFile:
+    words = archive_in_words(path)
+    return SkippedFile(path, ARCHIVE, words) if words else SkippedFile(path, NO_MODEL)
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -158,7 +184,7 @@ def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pat
     def leads_away(path: Path) -> bool:
         away = path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(root))
         if away:
-            skipped(LINK)
+            skipped(SkippedFile(path, LINK if path.exists() else DEAD_LINK))
         return away
 
     for place, folders, names in os.walk(folder, onerror=unlisted):
@@ -176,7 +202,7 @@ def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pat
             if path.is_file():
                 yield path
             else:
-                skipped(NO_MODEL)
+                skipped(SkippedFile(path, NO_MODEL))
 
 
 def pairs(
@@ -196,7 +222,13 @@ def pairs(
             by_sha256.setdefault(sha256, path)
     paired = []
     sources_of: dict[str, Path] = {}
-    for source in source_files(sources, unlisted, skipped):
+
+    def told(file: SkippedFile) -> None:
+        # Of results those are told that belong to no source.
+        if file.why not in (HDF5, ONNX):
+            skipped(file)
+
+    for source in source_files(sources, unlisted, told):
         named = default_target(results / source.relative_to(sources))
         sha256 = sha256_if_readable(source)
         if recorded.get(named) == sha256:

@@ -17,7 +17,7 @@ from ..records import Record, outcome_record
 from ..text import visible
 
 CSV_COLUMNS: Final = (
-    *("source", "target", "status", "reason", "kind", "source_size", "target_size", "source_sha256"),
+    *("source", "target", "status", "reason", "remedy", "kind", "source_size", "target_size", "source_sha256"),
     *("target_sha256", "steps", "largest_difference", "tolerance", "seconds", "duplicate_of", "warnings"),
 )
 
@@ -43,6 +43,7 @@ def as_csv(records: Sequence[Record]) -> str:
             **behaviour,
             **record,
             "reason": _reason(record),
+            "remedy": _remedy(record),
             "warnings": "; ".join(record["warnings"]),
         }
         writer.writerow({key: _cell(value) if isinstance(value, str) else value for key, value in row.items()})
@@ -59,6 +60,12 @@ def _reason(record: Record) -> str:
     return error["message"] if error else ""
 
 
+def _remedy(record: Record) -> str:
+    """The argument that gets past that, empty where nothing does."""
+    error = record["error"]
+    return (error["remedy"] or "") if error else ""
+
+
 def as_junit(records: Sequence[Record]) -> str:
     """One test case a model: refused is a failure, failed an error."""
     return junit(
@@ -70,6 +77,7 @@ def as_junit(records: Sequence[Record]) -> str:
                 failure=_reason(record) if record["status"] == "refused" else None,
                 error=_reason(record) if record["status"] == "failed" else None,
                 said=(
+                    *([f"remedy: {_remedy(record)}"] if _remedy(record) else []),
                     *([f"duplicate of {record['duplicate_of']}"] if record["duplicate_of"] else []),
                     *(f"warning: {warning}" for warning in record["warnings"]),
                 ),

@@ -70,6 +70,7 @@ app.command(
         "convert en-default.pyrnn.gz",
         "convert models -o converted --report report.csv",
         "convert models --dry-run",
+        "convert old.pyrnn.gz --label-encoding utf-8",
     ),
 )(convert.convert)
 app.command(
@@ -93,6 +94,9 @@ app.command(
 )(ocr.ocr)
 app.add_typer(models.models, name="models", epilog=_examples("models", "models clean"))
 
+
+CLOSED_PIPE: Final = 128 + 13
+"""The exit code where nobody reads stdout any more: that of a tool which SIGPIPE ends."""
 
 _stopped: Exit | None = None
 
@@ -167,9 +171,14 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == Exit.INTERRUPTED:
             typer.echo("interrupted", err=True)
+        # typer makes it a failure.
+        if isinstance(stop.__context__, BrokenPipeError):
+            stop.code = CLOSED_PIPE
         raise
+    except BrokenPipeError:
+        os._exit(CLOSED_PIPE)
     except (OSError, MemoryError, ImportError) as error:
-        # A full disk or a closed pipe behind stdout, or no memory for a library, or what is no single model's.
+        # A full disk behind stdout, or no memory for a library, or what is no single model's.
         with contextlib.suppress(OSError):
             typer.echo(f"error: {explain(error, None)}", err=True)
         os._exit(Exit.FAILED)

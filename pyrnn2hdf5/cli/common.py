@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 
-from ..errors import FAILURES, Pyrnn2Hdf5Error
-from ..text import describe_error, visible
+from ..errors import FAILURES
+from ..records import failure_record
+from ..text import describe_error, remedy_of, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..batch.discovery import SkippedFile
 
 
 class Exit(enum.IntEnum):
@@ -42,27 +45,27 @@ def refuse_overwriting(output: Path | None, others: Iterable[Path | None]) -> No
 
 
 HINTS = {
-    "force": "; use --force to replace it",
+    "force": "; convert it to another --output, or use --force to replace what is there",
     "keep_failed": "; --keep-failed DIR keeps the evidence",
-    "target": "; convert it alone with an --output of its own, or leave it out by --glob",
+    "target": "; convert it alone to another --output, or move the other file away",
     "ignore_checksum": " (see convert --ignore-checksum)",
     "float64": " (see convert --float64)",
-    "allow_globals": "; show --globals lists all it names; to read it all the same: --allow-global {}",
+    "allow_globals": (
+        "; show --globals lists all it names, with the options; to read it all the same: --allow-global {}"
+    ),
     "label_encoding": " (see --label-encoding)",
     "size": " (see --max-size)",
     "memory": " (see --max-memory)",
     "seconds": " (see --max-seconds)",
+    "timeout": " (see --timeout)",
 }
 """What an option does about an error, by its remedy; `{}` stands for a value."""
 
 
 def explain(error: BaseException, source: object = None) -> str:
     """An error in one visible line, with the option that gets past it."""
-    hint = " (see --timeout)" if isinstance(error, TimeoutError) and not error.errno else ""
-    if isinstance(error, Pyrnn2Hdf5Error) and error.remedy:
-        remedy, _, value = error.remedy.partition("=")
-        hint = HINTS.get(remedy, "").format(visible(value))
-    return visible(describe_error(error, source)) + hint
+    remedy, _, value = (remedy_of(error) or "").partition("=")
+    return visible(describe_error(error, source)) + HINTS.get(remedy, "").format(visible(value))
 
 
 def tell(name: object, error: BaseException) -> None:
@@ -83,18 +86,33 @@ def tell_unlisted(errors: Sequence[OSError]) -> bool:
     return bool(errors)
 
 
-def tell_skipped(skipped: Sequence[str]) -> None:
-    """Tell how much of the folders that were searched was passed over, and what to do about it."""
-    from ..batch.discovery import LINK, NO_MODEL
+NAMED: Final = 3
+"""Most links that are named."""
 
-    files, links = skipped.count(NO_MODEL), skipped.count(LINK)
-    if files:
-        typer.echo("1 file is no model" if files == 1 else f"{files} files are no models", err=True)
-    if links:
-        typer.echo(
-            "1 link was not followed: name it" if links == 1 else f"{links} links were not followed: name them",
-            err=True,
-        )
+
+def tell_skipped(skipped: Sequence[SkippedFile], *, quiet: bool = False) -> None:
+    """Warn of archives in the folders that were searched, and tell how much else of them was passed over."""
+    from ..batch.discovery import ARCHIVE, DEAD_LINK, HDF5, LINK, NO_MODEL, ONNX
+
+    passed_over: dict[str, list[Path]] = {}
+    for file in skipped:
+        passed_over.setdefault(file.why, []).append(file.path)
+        if file.why == ARCHIVE:
+            warn(file.path, [file.words])
+    one_and_many = {
+        NO_MODEL: ("1 file is no model", "{} files are no models"),
+        HDF5: ("1 HDF5 file is left as it is", "{} HDF5 files are left as they are"),
+        ONNX: ("1 ONNX file is left as it is", "{} ONNX files are left as they are"),
+        LINK: ("1 link was not followed, name it to take it: ", "{} links were not followed, name them to take them: "),
+        DEAD_LINK: ("1 link is dead: ", "{} links are dead: "),
+    }
+    for why, (one, many) in one_and_many.items():
+        paths = passed_over.get(why, [])
+        if quiet or not paths:
+            continue
+        names = [*map(visible, paths[:NAMED]), *(["..."] if len(paths) > NAMED else [])]
+        said = one if len(paths) == 1 else many.format(len(paths))
+        typer.echo(said + (", ".join(names) if said.endswith(" ") else ""), err=True)
 
 
 def usable_cores() -> int:
@@ -126,6 +144,13 @@ def print_json(value: dict[str, Any]) -> None:
 def fail(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(Exit.FAILED)
+
+
+def fail_of(name: object, error: BaseException, what: str = "source", *, as_json: bool) -> NoReturn:
+    """Fail for what is wrong with something that was named."""
+    if as_json:
+        print_json(failure_record(name, error, what))
+    fail(f"{visible(name)}: {explain(error, name)}")
 
 
 @contextlib.contextmanager

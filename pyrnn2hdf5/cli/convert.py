@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ReaderError, TargetExistsError
+from ..errors import ReaderError, SourceError, TargetExistsError
 from ..extras import require
-from ..files.paths import Format, means_folder, named_format
+from ..files.paths import Format, canonical_path, means_folder, named_format
 from ..records import outcome_record
 from ..text import visible
 from .common import (
     Exit,
     explain,
     fail,
+    fail_of,
     failure_is_told,
     prepare_outputs,
     print_json,
@@ -43,9 +44,17 @@ from .options import (
     limits_of,
 )
 from .progress import progress, say
-from .text_output import conversion_details, conversion_line, outcome_line, problem_lines, summary_lines
+from .text_output import (
+    conversion_details,
+    conversion_line,
+    format_count,
+    outcome_line,
+    problem_lines,
+    summary_lines,
+)
 
 if TYPE_CHECKING:
+    from ..batch.discovery import SkippedFile
     from ..batch.runner import Job
     from ..conversion.outcome import Options, Outcome
 
@@ -81,7 +90,12 @@ def convert(
     timeout: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="S", min=0.1, max=86400, callback=finite, help="Longest time for a model, all in all."
+            "--timeout",
+            metavar="S",
+            min=0.1,
+            max=86400,
+            callback=finite,
+            help="Longest time for a model, all in all (default: 300 s for each of many).",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
@@ -109,7 +123,8 @@ def convert(
 
     Results lie beside their sources, or mirror their folders below --output; kraken 0.3 to 0.6
     reads them. They are named as kraken names them: model.pyrnn.gz becomes model.pyrnn.hdf5. Folders
-    are searched for models by content. A result that is up to date is left alone.
+    are searched for models by content. A result that is up to date is left alone: that is told by the source
+    which it records, not by its weights, which verify compares.
     """
     from ..conversion.outcome import Options
 
@@ -171,18 +186,26 @@ def _convert_many(
     sources: list[Path], output: str | None, pattern: str, options: Options,
     workers: int, timeout: float, *, dry_run: bool, report: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    from ..batch.reports import write_report
-    from ..batch.runner import convert_all, plan
-
     unlisted: list[OSError] = []
-    skipped: list[str] = []
-    jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
+    skipped: list[SkippedFile] = []
+    with contextlib.ExitStack() as interrupted:
+        if report and not os.path.lexists(report):
+            # What lies there may turn out to be a source.
+            interrupted.callback(_write_report, report, [], quiet=quiet)
+        from ..batch.runner import convert_all, plan
+
+        jobs = plan(sources, output, pattern, unlisted.append, skipped.append, to=options.to)
+        interrupted.pop_all()
     refuse_overwriting(report, (path for job in jobs for path in (job.source, job.target)))
     failed = tell_unlisted(unlisted)
-    if not quiet:
-        tell_skipped(skipped)
+    # A result of an earlier run is none that is left aside.
+    targets = {canonical_path(job.target) for job in jobs}
+    skipped = [file for file in skipped if canonical_path(file.path) not in targets]
+    tell_skipped(skipped, quiet=quiet)
     if not jobs:
-        fail(f"{visible(sources[0])}: expected models, found none")
+        if report:
+            _write_report(report, [], quiet=quiet)
+        fail_of(sources[0], SourceError(_found_instead(skipped)), as_json=as_json)
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)
@@ -217,10 +240,7 @@ def _convert_many(
         outcomes = [done[number] for number in sorted(done)]
         try:
             if report:
-                with failure_is_told():
-                    write_report(report, outcomes)
-                if not quiet:
-                    typer.echo(f"report written to {visible(report)}", err=True)
+                _write_report(report, outcomes, quiet=quiet)
         finally:
             try:
                 for number in sorted(done):
@@ -231,6 +251,25 @@ def _convert_many(
                     say(line)
     if failed or any(outcome.bad for outcome in outcomes):
         raise typer.Exit(Exit.FAILED)
+
+
+def _write_report(report: Path, outcomes: list[Outcome], *, quiet: bool) -> None:
+    from ..batch.reports import write_report
+
+    with failure_is_told():
+        write_report(report, outcomes)
+    if not quiet:
+        typer.echo(f"report written to {visible(report)}", err=True)
+
+
+def _found_instead(skipped: list[SkippedFile]) -> str:
+    """What a folder holds in which there is nothing to convert."""
+    from ..batch.discovery import HDF5, ONNX
+
+    hdf5, onnx = (sum(file.why == why for file in skipped) for why in (HDF5, ONNX))
+    found = [f"{format_count(hdf5, 'HDF5 file')} (--to onnx takes these)"] if hdf5 else []
+    found += [format_count(onnx, "ONNX file")] if onnx else []
+    return f"expected pyrnn or pronn files, found {', '.join(found)}" if found else "expected models, found none"
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,10 +71,25 @@ def clean(
         return
     if not yes:
         typer.echo("\n".join(model_lines(stale)), err=True)
-        typer.confirm(f"Remove {len(stale)} of these?" if len(stale) > 1 else "Remove it?", abort=True, err=True)
+        _ask(f"Remove {len(stale)} of these?" if len(stale) > 1 else "Remove it?")
     removed = [_remove(entry.path) for entry in stale]
     if not all(removed):
         raise typer.Exit(Exit.FAILED)
+
+
+def _ask(question: str) -> None:
+    """Fails unless the answer is yes."""
+    typed = False
+    # At the end of the input.
+    with contextlib.suppress(typer.Abort):
+        if typer.confirm(question, err=True):
+            return
+        typed = sys.stdin.isatty()
+    if not typed:
+        # Nobody has ended the line.
+        typer.echo(err=True)
+    typer.echo("nothing changed", err=True)
+    raise typer.Exit(Exit.FAILED)
 
 
 def _remove(path: Path) -> bool:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import FAILURES, Pyrnn2Hdf5Error
+from ..errors import FAILURES, Hdf5LayoutError, InvalidInputError, Pyrnn2Hdf5Error
 from ..extras import require
+from ..records import failure_record
 from ..text import visible
-from .common import Exit, explain, fail, failure_is_told, tell_unlisted, warn
+from .common import Exit, explain, fail, fail_of, failure_is_told, print_json, tell, tell_unlisted, warn
 from .line_output import closing_line, hand_over, keep_inputs, show_json, show_text, targets_of, tell_evaluation
 from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, ModelDir, as_path, finite, limits_of
 from .progress import progress
+from .text_output import format_count
 
 if TYPE_CHECKING:
     from ..batch.discovery import ImageFile
@@ -109,7 +111,7 @@ def ocr(
     # Told before a model is converted for nothing.
     with failure_is_told():
         require("ocr")
-    found, failed = _find(images)
+    found, failed = _find(images, as_json=as_json)
     paths = [image.path for image in found]
     targets = targets_of(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
     used = _load(
@@ -117,6 +119,7 @@ def ocr(
         autoconversion,
         model_dir,
         limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
+        as_json=as_json,
         quiet=quiet,
     )
     keep_inputs(targets, [used.path, used.pyrnn], "the model")
@@ -141,17 +144,19 @@ def ocr(
                 advance(Outcome(path, target or path, error=error))
     except (Pyrnn2Hdf5Error, MemoryError) as error:
         # Of the model, or of the place where all this runs: the error of an image is its result.
-        fail(f"{visible(model)}: {explain(error, model)}")
+        fail_of(model, error, "model", as_json=as_json)
     failed |= read < len(paths)
     if paths and not (alone or as_json or quiet):
         typer.echo(closing_line(read, len(paths), time.perf_counter() - start), err=True)
     if compared is not None:
+        if compared and len(compared) < read:
+            typer.echo(f"{format_count(read - len(compared), 'image')} without .gt.txt, not counted", err=True)
         tell_evaluation(compared, as_json=as_json)
     if failed:
         raise typer.Exit(Exit.FAILED)
 
 
-def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
+def _find(arguments: list[str], *, as_json: bool) -> tuple[list[ImageFile], bool]:
     """The images, each once, and whether an argument means none."""
     from ..batch.discovery import image_files
 
@@ -167,19 +172,30 @@ def _find(arguments: list[str]) -> tuple[list[ImageFile], bool]:
             unlisted.append(error)
         failed |= tell_unlisted(unlisted) or not images
         if not (images or unlisted):
-            typer.echo(f"error: {visible(argument)}: expected line images, found none", err=True)
+            nothing = InvalidInputError("expected line images, found none")
+            if as_json:
+                print_json(failure_record(argument, nothing, "image"))
+            tell(argument, nothing)
         for image in images:
             found.setdefault(image.path, image)
     return list(found.values()), failed
 
 
-def _load(name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, quiet: bool) -> Found:
+def _load(
+    name: str, autoconversion: bool, model_dir: Path | None, limits: Limits, *, as_json: bool, quiet: bool
+) -> Found:
     from ..conversion.model_lookup import find_model
 
     try:
         found = find_model(name, autoconvert=autoconversion, model_dir=model_dir, limits=limits)
     except FAILURES as error:
-        fail(f"{visible(name)}: {explain(error, name)}")
+        path = getattr(error, "path", None)
+        if as_json:
+            print_json(failure_record(name, error, "model"))
+        # What was found by a name stands in the way of what is meant.
+        broken = isinstance(error, Hdf5LayoutError) and path != name
+        remedy = "; delete it, or give the path of the model that it was made from" if broken else ""
+        fail(f"{visible(path or name)}: {explain(error, name)}{remedy}")
     warn(name, found.warnings)
     meant = found.pyrnn or found.path
     if meant.name.startswith(f"{Path(name).name}.") and not quiet:

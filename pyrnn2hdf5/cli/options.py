@@ -118,7 +118,10 @@ AllowGlobals = Annotated[
 LabelEncoding = Annotated[
     str | None,
     typer.Option(
-        "--label-encoding", metavar="ENC", parser=encoding, help="Encoding of labels that are bytes beyond ASCII."
+        "--label-encoding",
+        metavar="ENC",
+        parser=encoding,
+        help="Encoding of labels that are bytes beyond ASCII, such as utf-8.",
     ),
 ]
 Jobs = Annotated[

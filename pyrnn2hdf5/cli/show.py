@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import SourceError
 from ..records import facts_record, failure_record
 from ..text import visible
 from .common import (
@@ -20,17 +21,20 @@ from .common import (
     prepare_outputs,
     print_json,
     refuse_overwriting,
+    tell,
     tell_skipped,
     tell_unlisted,
     usable_cores,
 )
 from .options import AllowGlobals, Jobs, LabelEncoding, MaxMemory, MaxSeconds, MaxSize, as_path, limits_of
+from .text_output import format_count
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from ..batch.discovery import Skipped, Unlisted
+    from ..batch.discovery import Skipped, SkippedFile, Unlisted
+    from ..show.facts import Facts
 
 
 def show(
@@ -75,7 +79,7 @@ def show(
     console = console_on(sys.stdout)
     pages: list[RenderableType] = []
     unlisted: list[OSError] = []
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     found_files = [(path, _files(path, unlisted.append, skipped.append)) for path in paths]
     prepare_outputs(svg, html)
     for output, other in ((svg, html), (html, svg)):
@@ -91,12 +95,16 @@ def show(
 
     every = [file for _, files in found_files for file in files]
     said = False
+    unconvertible = 0
     with contextlib.closing(facts_of_each(every, jobs or usable_cores(), limits=limits)) as each:
         for path, files in found_files:
             # Of a folder that cannot be searched that is told already.
             if not files and not any(Path(error.filename).is_relative_to(path) for error in unlisted):
                 failed = True
-                typer.echo(f"error: {visible(path)}: expected models, found none", err=True)
+                nothing = SourceError("expected models, found none")
+                if as_json:
+                    print_json(failure_record(path, nothing))
+                tell(path, nothing)
             in_table = bool(files) and files != [path] and view is page
             names = [str(file.relative_to(path)) if in_table else str(file) for file in files]
             longest = listing.longest(names)
@@ -107,20 +115,28 @@ def show(
                 found = next(each)
                 problem = found if isinstance(found, Exception) else found.problem
                 failed = failed or problem is not None
+                # Of a file that was named its error tells.
+                unconvertible += problem is not None and files != [path]
                 if as_json:
                     print_json(failure_record(file, found) if isinstance(found, Exception) else facts_record(found))
                 if in_table:
-                    say(listing.row(name, file, found, longest))
+                    say(listing.row(name, found, longest, explain(problem, file) if problem else ""))
                     continue
                 if not isinstance(found, Exception) and (found.readable or list_globals):
                     if said:
                         say(Text())
                     for part in view(found):
                         say(part)
+                    if list_globals and not as_json and (options := _allowing(found)):
+                        # On one line, so that it can be copied.
+                        typer.echo(options)
                     said = True
                 if problem:
                     console_on(sys.stderr).print(_red(file, problem), soft_wrap=True)
     tell_skipped(skipped)
+    if unconvertible:
+        of_folders = sum(len(files) for path, files in found_files if files != [path])
+        typer.echo(f"{unconvertible} of {format_count(of_folders, 'model')} cannot be converted", err=True)
     _write(pages, svg, html, paths)
     if failed:
         raise typer.Exit(Exit.FAILED)
@@ -133,6 +149,18 @@ def _files(path: Path, unlisted: Unlisted, skipped: Skipped) -> list[Path]:
     from ..batch.discovery import model_files
 
     return model_files(path, unlisted, skipped)
+
+
+def _allowing(facts: Facts) -> str:
+    """The options that read a pickle which is refused for nothing but unknown names; empty where there are none."""
+    from ..pyrnn.unpickler import can_be_offered
+
+    refused = [name.path for name in facts.globals if not name.allowed]
+    unlisted = facts.unlisted_globals or facts.unfollowed
+    if facts.readable or facts.dangerous or unlisted or not all(map(can_be_offered, refused)):
+        return ""
+    options = " ".join(f"--allow-global {name}" for name in refused)
+    return f"to read it all the same: {options}" if options else ""
 
 
 def _print(console: Console, shown: RenderableType) -> None:

@@ -44,7 +44,9 @@ def stored_line(verification: Verification) -> str:
     said = f"{len(checks) - len(differing)} of {len(checks)} data sets bit-equal"
     if differing:
         first = differing[0]
-        said += f"; {first.problem} ({first.differing} items differ, at most by {first.largest_difference:.2g})"
+        said += f"; {first.problem}"
+        if first.expected_shape is None:
+            said += f" ({first.differing} items differ, at most by {first.largest_difference:.2g})"
     return said
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error
+from ..errors import FAILURES, Failure, Pyrnn2Hdf5Error, SourceError
 from ..records import failure_record, verdict_record
 from ..text import visible
 from .common import (
     Exit,
     explain,
-    fail,
+    fail_of,
     failure_is_told,
     prepare_outputs,
     print_json,
@@ -30,7 +30,7 @@ from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize
 from .text_output import verdict_lines, verdict_reason
 
 if TYPE_CHECKING:
-    from ..batch.discovery import Pair
+    from ..batch.discovery import Pair, SkippedFile
     from ..batch.reports import Case
     from ..limits import Limits
     from ..sandbox.bounded import Reader
@@ -81,7 +81,12 @@ def verify(
     paths = [path for path in paths if path not in expanded]
     folders = list(itertools.takewhile(os.path.isdir, paths[:2]))
     models, more = (folders, paths[len(folders) :]) if folders else (paths[:2], paths[2:])
-    if not folders and len(models) < 2:
+    # What is not there is a file that fails, not wrong usage, also where another one should stand beside it.
+    last = paths[-1] if not lines and len(paths) <= 2 and paths[len(folders) :] == paths[-1:] else None
+    absent = last if last and not os.path.exists(last) else None  # noqa: PTH110 - of any length
+    if absent:
+        folders, models, more = [], [absent], []
+    elif not folders and len(models) < 2:
         raise _other_than("SOURCE and RESULT, or one or two folders", models)
     if more and not lines:
         alone = "two folders alone" if len(folders) == 2 else "a second folder"
@@ -89,17 +94,14 @@ def verify(
     images = _images([*(lines or ()), *map(str, (*expanded, *more))])
     prepare_outputs(junit)
     unlisted: list[OSError] = []
-    skipped: list[str] = []
-    found = [Pair(models[0], models[-1])]
+    skipped: list[SkippedFile] = []
+    found = [Pair(models[0], None if absent else models[-1])]
     if folders:
         found, unpaired = pairs(folders[0], folders[-1], unlisted.append, skipped.append)
         for path in unpaired:
             warn(path, ["belongs to no source, not verified"])
     failed = tell_unlisted(unlisted)
-    if not quiet:
-        tell_skipped(skipped)
-    if not found:
-        fail(f"{visible(folders[0])}: expected models, found none")
+    tell_skipped(skipped, quiet=quiet)
     refuse_overwriting(junit, (*images, *(path for pair in found for path in (pair.source, pair.result))))
 
     with Reader() as reader:
@@ -119,6 +121,12 @@ def verify(
             write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
         if not quiet:
             typer.echo(f"report written to {visible(junit)}", err=True)
+    if not found:
+        fail_of(folders[0], SourceError("expected models, found none"), as_json=as_json)
+    if folders and not (quiet or as_json):
+        different, failures = (sum(getattr(case, how) is not None for case in cases) for how in ("failure", "error"))
+        equal = len(cases) - different - failures
+        typer.echo(f"{equal} equal, {different} different, {failures} failed")
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
 

@@ -203,14 +203,19 @@ def _look(
         return source, path, None
     stored, model = _read_target(path, options)
     if model is None or model.source is None or model.source.sha256 != sha256_of(source, options.limits):
-        raise TargetExistsError(f"{path} exists and was not made from this source", remedy="force")
-    made_otherwise = stored is not None and (stored.compressed, stored.float64) != (options.compress, options.float64)
-    if options.limits.label_encoding and not made_otherwise:
+        # What this project did not make cannot be made again.
+        remedy = "force" if model and model.source else "target"
+        raise TargetExistsError(f"{path} exists and was not made from this source", remedy=remedy)
+    made_otherwise = ""
+    if stored is not None and (stored.compressed, stored.float64) != (options.compress, options.float64):
+        has = [name for name, on in (("float64", stored.float64), ("compressed", stored.compressed)) if on]
+        made_otherwise = f"it is {', '.join(has) or 'neither float64 nor compressed'}"
+    elif options.limits.label_encoding:
         # No result records by which encoding its labels were read.
         again, _ = read_source_model(source, limits=options.limits, ignore_checksum=options.ignore_checksum)
-        made_otherwise = again.codec != model.codec
+        made_otherwise = "" if again.codec == model.codec else "its labels are read otherwise"
     if made_otherwise:
-        raise TargetExistsError(f"{path} exists and was made with other options", remedy="force")
+        raise TargetExistsError(f"{path} exists and was made with other options: {made_otherwise}", remedy="force")
     return source, path, _conversion("up to date", source, path, stored, model)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def find_model(
 
     What `limits` allow beyond the ordinary holds for this once: such a pyrnn is read itself, and nothing is stored.
 
-    Raises `OSError` or a `Pyrnn2Hdf5Error` where the model cannot be read.
+    Raises `OSError` or a `Pyrnn2Hdf5Error` where the model cannot be read; its `path` is the file that was found.
     """
     name, said = usable_path(name), []
     try:
@@ -125,15 +125,25 @@ def find_model(
         if os.path.lexists(name):
             return Found(load_file(name, limits=limits), name)
         raise not_found(name, folders)
-    if is_hdf5(path) or is_onnx(path) or not autoconvert:
-        return Found(load_file(path, limits=limits), path)
-    if limits.allow_globals or limits.label_encoding:
-        model = load_file(path, limits=limits)
-        return Found(model, path, warnings=model.notes)
-    if folder is None:
-        return Found(load_file(path, limits=limits), path, warnings=tuple(said))
-    sha256 = sha256_of(path, limits)
-    return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
+    with _blaming(path):
+        if is_hdf5(path) or is_onnx(path) or not autoconvert:
+            return Found(load_file(path, limits=limits), path)
+        if limits.allow_globals or limits.label_encoding:
+            model = load_file(path, limits=limits)
+            return Found(model, path, warnings=model.notes)
+        if folder is None:
+            return Found(load_file(path, limits=limits), path, warnings=tuple(said))
+        sha256 = sha256_of(path, limits)
+        return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """An error of this package names the file that a name means."""
+    try:
+        yield
+    except Pyrnn2Hdf5Error as error:
+        raise error.about(path) from error
 
 
 def _source_there(path: Path, name: Path, folders: Sequence[Path]) -> Path | None:
@@ -153,11 +163,14 @@ def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
         newest = max(entries, key=newness)
         more = len({entry.source.sha256 for entry in entries if entry.source}) - 1
         said = (f"{more + 1} models of this name are stored, {newest.path.name} is the newest",) if more else ()
-        return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
+        with _blaming(newest.path):
+            return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
     path = folder / default_target(name)
     if not is_hdf5(path) or usable_source(path):
         return None
-    return Found(load_hdf5(path, limits=limits), path, warnings=(f"{path.name} does not record what it was made from",))
+    with _blaming(path):
+        model = load_hdf5(path, limits=limits)
+    return Found(model, path, warnings=(f"{path.name} does not record what it was made from",))
 
 
 def _stored(path: Path, sha256: str, folder: Path, limits: Limits) -> Found | None:

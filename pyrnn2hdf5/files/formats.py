@@ -13,6 +13,8 @@ from ..text import visible
 from .paths import SOURCE_NAME
 
 ZIP: Final = "a zip archive"
+UNPACK: Final = "unpack it first"
+"""How the words end about what holds a model, or may hold one."""
 
 OTHER_FORMATS: Final = (
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -21,11 +23,11 @@ OTHER_FORMATS: Final = (
     (rb"II\*\0|MM\0\*", "a TIFF image"),
     (rb"%PDF-", "a PDF document"),
     (rb"PK(\x03\x04|\x05\x06|\x07\x08)", ZIP),
-    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (rb"Rar!\x1a\x07", "a rar archive"),
-    (rb"\x28\xb5\x2f\xfd", "zstd data"),
-    (rb"\x04\x22\x4d\x18", "lz4 data"),
-    (rb"\x1f\x9d", "data packed by compress (.Z)"),
+    (rb"7z\xbc\xaf\x27\x1c", f"a 7z archive: if it holds models, {UNPACK}"),
+    (rb"Rar!\x1a\x07", f"a rar archive: if it holds models, {UNPACK}"),
+    (rb"\x28\xb5\x2f\xfd", f"zstd data: if it is a model, {UNPACK}"),
+    (rb"\x04\x22\x4d\x18", f"lz4 data: if it is a model, {UNPACK}"),
+    (rb"\x1f\x9d", f"data packed by compress (.Z): if it is a model, {UNPACK}"),
     # U+FFFD, or the character of Latin 1, in place of the byte that begins gzip data or a pickle.
     (
         rb"\x1f(\xef\xbf\xbd|\xc2\x8b)|(\xef\xbf\xbd|\xc2\x80)[\x02-\x05]",
@@ -38,14 +40,14 @@ OTHER_FORMATS: Final = (
     (rb"\x80[\x02-\x05](?:\x95.{8})?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19|L119547037146038801333356L", "a PyTorch file"),
     (rb"\xd6\xfd\xb2\x7e|\x5c\xf3\xb2\x7e", "an OpenFST file, such as a language model of OCRopus 0.4"),
     (rb"<object>\n\w+\n|OBJ:\w+\n|linere?c2?[\w<\n]", "a classifier of OCRopus 0.4, which is no LSTM"),
-    (rb"\n\npyrnn-bidi", "a pronn: if it is packed, unpack it first"),
+    (rb"\n\npyrnn-bidi", f"a pronn: if it is packed, {UNPACK}"),
     # The first fields of clstm's NetworkProto: kind, a name of so many letters; then name or ninput.
     (
         b"|".join(b"\n%s\\w{%d}[\x12P]" % (re.escape(bytes([length])), length) for length in range(1, 32)),
         "a clstm network: another architecture, without peepholes",
     ),
     # Of ONNX's ModelProto: ir_version, then producer_name.
-    (rb"\x08[\x01-\x7f]\x12\npyrnn2hdf5", "an ONNX model: if it is packed, unpack it first"),
+    (rb"\x08[\x01-\x7f]\x12\npyrnn2hdf5", f"an ONNX model: if it is packed, {UNPACK}"),
     (
         rb"\x08[\x01-\x7f]\x12[\x01-\x7f][A-Za-z]",
         "an ONNX model that pyrnn2hdf5 did not write, and it reads no other: take the model that this was made from",
@@ -173,4 +175,4 @@ def _is_model(name: str) -> bool:
 
 
 def _holding(name: str | None) -> str:
-    return f" that holds {visible(name[-200:])}: unpack it first" if name else ""
+    return f" that holds {visible(name[-200:])}: {UNPACK}" if name else ""

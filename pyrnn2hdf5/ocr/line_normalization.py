@@ -85,7 +85,8 @@ def _checked(image: ArrayLike) -> Float64:
     if values.ndim != 2 or min(values.shape) < 2:
         raise InvalidInputError(f"line image: expected shape (h, w) of at least (2, 2), got {values.shape}")
     if values.shape[0] > MAX_HEIGHT:
-        raise InvalidInputError(f"line image: expected at most {MAX_HEIGHT} rows, got {values.shape[0]}: no text line")
+        said = "no text line (a page? cut it into lines first, by kraken for instance)"
+        raise InvalidInputError(f"line image: expected at most {MAX_HEIGHT} rows, got {values.shape[0]}: {said}")
     if values.size > MAX_PIXELS:
         raise InvalidInputError(f"line image: expected at most {MAX_PIXELS} pixels, got {values.shape}")
     # Neither holds of NaN.

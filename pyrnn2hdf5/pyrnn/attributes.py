@@ -11,7 +11,7 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeGuard
 
 from ..errors import InvalidModelError, UnsupportedModelError
@@ -100,7 +100,15 @@ def labels_of(value: object, No: int, encoding: str | None) -> tuple[str | None,
             raise InvalidModelError(f"codec: expected codes 0 to {No - 1}, got {code}")
         if labels[code] is not None:
             raise InvalidModelError(f"codec: code {code} occurs twice")
-        labels[code] = _label(code, char, encoding)
+        try:
+            labels[code] = _label(code, char, encoding)
+        except UnicodeError:
+            # A Python 2 str has no encoding; to guess one would be to invent a character.
+            wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
+            hint = "; all labels are valid UTF-8" if _are_utf8(table.values()) else ""
+            raise InvalidModelError(
+                f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}{hint}", remedy="label_encoding"
+            ) from None
     return tuple(labels)
 
 
@@ -109,14 +117,15 @@ def _label(code: int, char: object, encoding: str | None) -> str:
         return char
     if type(char) is not bytes:
         raise InvalidModelError(f"codec label {code}: expected a string, got {described(char)}")
+    return char.decode(encoding or "ascii")
+
+
+def _are_utf8(labels: Iterable[object]) -> bool:
+    """Whether all that are bytes are UTF-8."""
     try:
-        return char.decode(encoding or "ascii")
+        return all(label.decode("utf-8") is not None for label in labels if type(label) is bytes)
     except UnicodeError:
-        # A Python 2 str has no encoding; to guess one would be to invent a character.
-        wanted, got = (encoding, "other bytes") if encoding else ("Unicode or ASCII", "bytes of unknown encoding")
-        raise InvalidModelError(
-            f"codec label {code}: expected {wanted}, got {got} {char[:20]!r}", remedy="label_encoding"
-        ) from None
+        return False
 
 
 def line_normalizer_of(value: object, tell: Tell) -> tuple[str, tuple[tuple[str, Any], ...]] | None:

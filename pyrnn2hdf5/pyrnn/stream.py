@@ -110,17 +110,22 @@ class SourceStream:
         if BEGINNING.match(self.head):
             return
         # Imported when something else than a pickle is met.
+        from ..files.formats import describe_text
+
+        if what := self.describe(most):
+            raise SourceError(f"expected a pickle, got {what}")
+        problem = self._problem(describe_text(self.head))
+        if problem and (not self._unpackers or self._ends_within(most)):
+            raise self._damage_error() or problem
+
+    def describe(self, most: int) -> str | None:
+        """What of another kind begins with these bytes, in words; of each stage at most so many are read for it."""
         from ..files import formats
 
-        plain = not self._unpackers
         for stage in self._stages[:-1]:
             stage.patience = stage.size + most
-        if what := formats.describe(self.head, self.reader, self._file if plain else None, self._packing):
-            raise SourceError(f"expected a pickle, got {what}")
-        text = formats.describe_text(self.head)
-        problem = self._problem(text)
-        if problem and (plain or self._ends_within(most)):
-            raise self._damage_error() or problem
+        plain = not self._unpackers
+        return formats.describe(self.head, self.reader, self._file if plain else None, self._packing)
 
     def _problem(self, text: str | None) -> Pyrnn2Hdf5Error | None:
         """What is wrong with the first bytes, which may be those of a text."""
@@ -226,3 +231,15 @@ def is_pyrnn(path: str | os.PathLike[str]) -> bool:
             return bool(BEGINNING.match(SourceStream(Path(path).name, file, DEFAULT_LIMITS.size).head))
     except (SourceError, OSError, MemoryError):
         return False
+
+
+def archive_in_words(path: str | os.PathLike[str]) -> str | None:
+    """What is to be unpacked before any model in it is found, in words; None for other files; for searching folders."""
+    from ..files.formats import UNPACK
+
+    try:
+        with open_regular(path) as file:
+            what = SourceStream(Path(path).name, file, DEFAULT_LIMITS.size).describe(MAX_PEEK)
+    except (SourceError, OSError, MemoryError):
+        return None
+    return what if what and what.endswith(UNPACK) else None

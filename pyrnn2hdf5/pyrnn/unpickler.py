@@ -219,8 +219,12 @@ def refused_global(module: str, name: str) -> UnsafePickleError:
     if verdict_of(module, name) == "dangerous":
         return UnsafePickleError(f"{error}; it runs programs or reaches files")
     path = f"{module}.{name}"
-    offered = len(path) <= MAX_OFFERED and path.isascii() and GLOBAL.fullmatch(path)
-    return UnsafePickleError(str(error), remedy=f"allow_globals={path}" if offered else None)
+    return UnsafePickleError(str(error), remedy=f"allow_globals={path}" if can_be_offered(path) else None)
+
+
+def can_be_offered(path: str) -> bool:
+    """Whether a refused name is one that a user may be told to allow, as far as its spelling goes."""
+    return len(path) <= MAX_OFFERED and path.isascii() and bool(GLOBAL.fullmatch(path))
 
 
 def malformed(error: Exception) -> CorruptPickleError:

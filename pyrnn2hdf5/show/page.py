@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..text import format_size, visible
 from .facts import PARTS
-from .style import BAD, GRAPH, HEADING, LABEL, Fitting, Heading, bars, rate
+from .style import BAD, GRAPH, HEADING, LABEL, Drawing, Fitting, Heading, bars, rate
 from .unicode_labels import names, shown
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def _file(facts: Facts) -> Iterator[RenderableType]:
 def _network(facts: Facts) -> Iterator[RenderableType]:
     rows: list[tuple[str, RenderableType]] = []
     if facts.network:
-        yield Text(drawing(facts.network), no_wrap=True, overflow="ellipsis")
+        network = facts.network
+        words = f"{network.Ni} inputs, {network.Ns} hidden units in each direction, {network.No} classes"
+        yield Drawing(drawing(network), words)
         rows.append(("parameters", f"{facts.network.parameters:,}"))
     for line in facts.structure:
         yield Text(visible(line, SHOWN_TEXT))

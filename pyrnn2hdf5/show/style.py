@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -36,6 +37,21 @@ class Fitting:
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return console.measure(self.table, options=options)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Lines that no terminal may cut or wrap, and what says the same in words where there is no room for them."""
+
+    lines: str
+    words: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(map(cell_len, self.lines.splitlines()))
+        yield Text(self.lines, no_wrap=True) if width <= options.max_width else Text(self.words)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return console.measure(Text(self.lines), options=options)
 
 
 @dataclass(frozen=True)

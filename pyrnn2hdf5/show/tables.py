@@ -12,13 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..text import describe_error, format_size, visible
+from ..text import format_size, visible
 from .style import BAD, LABEL, Heading, rate
 from .unicode_labels import code_points, names, shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .facts import Facts
 
 TABLE_COLUMNS: Final = (("format", 6), ("size", 9), ("Ni", 3), ("Ns", 3), ("No", 4), ("trained", 8), ("error", 7))
@@ -114,7 +112,7 @@ def _meaning(facts: Facts) -> list[str]:
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
     if unknown:
-        said.append(f"names of no program known here, as in an unknown fork, harmless in themselves: {unknown}")
+        said.append(f"names that are not known here: {unknown}; none of them is known to run programs or reach files")
     if others:
         said.append(f"things that only another program could give: {others}")
     return said
@@ -130,10 +128,10 @@ def header(longest: int) -> Row:
     return Row("model", [name for name, _ in TABLE_COLUMNS], ["scripts"], longest, style=LABEL)
 
 
-def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
+def row(name: str, found: Facts | Exception, longest: int, reason: str = "") -> Row:
     """The row of a model, under a name for its path, with the reason where it cannot be converted or read."""
     if isinstance(found, Exception):
-        return Row(name, ["-"] * len(TABLE_COLUMNS), ["-"], longest, describe_error(found, path))
+        return Row(name, ["-"] * len(TABLE_COLUMNS), ["-"], longest, reason)
     network, training = found.network, found.training
     curve = training.curve if training else None
     cells = [
@@ -143,7 +141,7 @@ def row(name: str, path: Path, found: Facts | Exception, longest: int) -> Row:
         f"{training.last_trial:,}" if training and training.last_trial is not None else "-",
         rate(curve, curve.end) if curve else "-",
     ]
-    return Row(name, cells, found.scripts or ["-"], longest, str(found.problem or ""))
+    return Row(name, cells, found.scripts or ["-"], longest, reason)
 
 
 def _format(facts: Facts) -> str:
@@ -165,20 +163,32 @@ class Row:
     style: str = ""
 
     def __str__(self) -> str:
-        said = set_cell_size(visible(self.name), self.longest) + self._figures() + " " + ", ".join(self.scripts)
+        figures = "".join(self._figures())
+        said = f"{set_cell_size(visible(self.name), self.longest)}{figures} {', '.join(self.scripts)}"
         return f"{said}  error: {visible(self.reason)}" if self.reason else said
 
-    def _figures(self) -> str:
-        return "".join(f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, TABLE_COLUMNS, strict=True))
+    def _figures(self) -> list[str]:
+        return [f" {cell:>{cells}}" for cell, (_, cells) in zip(self.cells, TABLE_COLUMNS, strict=True)]
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        left = options.max_width - sum(wide + 1 for _, wide in TABLE_COLUMNS) - 1
-        wide = max(MIN_NAME, min(left - MIN_SCRIPTS, self.longest))
-        said, scripts = visible(self.name), ", ".join(self.scripts)
+        # What does not fit beside a name is left out, the last column first.
+        widths = [cells + 1 for _, cells in TABLE_COLUMNS] + [MIN_SCRIPTS + 1]
+        least = min(MIN_NAME, self.longest)
+        count = len(widths)
+        while count and least + sum(widths[:count]) > options.max_width:
+            count -= 1
+        wide = max(least, min(options.max_width - sum(widths[:count]), self.longest))
+        said = visible(self.name)
         # A name too long stands on a line of its own.
-        said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
-        if cell_len(scripts) > max(MIN_SCRIPTS, left - wide):
-            scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
-        yield Text(f"{said}{self._figures()} {scripts}", self.style)
+        if count:
+            said = set_cell_size(said, wide) if cell_len(said) <= wide else said + "\n" + " " * wide
+        said += "".join(self._figures()[:count])
+        if count == len(widths):
+            left = options.max_width - wide - sum(widths[:-1]) - 1
+            scripts = ", ".join(self.scripts)
+            if cell_len(scripts) > left:
+                scripts = f"{self.scripts[0]} +{len(self.scripts) - 1}"
+            said += f" {scripts if cell_len(scripts) <= left else set_cell_size(scripts, left - 1) + '…'}"
+        yield Text(said, self.style)
         if self.reason:
             yield Padding(Text(visible(self.reason), BAD), (0, 0, 0, 2))

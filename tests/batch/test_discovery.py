@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.batch.discovery import NO_MODEL, Pair, pairs, source_files
+from pyrnn2hdf5.batch.discovery import NO_MODEL, Pair, SkippedFile, pairs, source_files
 from pyrnn2hdf5.batch.runner import plan
 
 from ..conftest import MODELS
@@ -35,7 +35,7 @@ def test_what_macos_and_windows_leave_is_no_model(tmp_path: Path) -> None:
     for name in ("._a.pyrnn.gz", ".DS_Store", "Thumbs.db", "__MACOSX/a.pyrnn.gz", "b/._c.pyrnn", "b/c.pyrnn"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     assert source_files(tmp_path, skipped=skipped.append) == [tmp_path / "b" / "c.pyrnn"]
     assert skipped == []
 
@@ -53,9 +53,9 @@ def test_what_macos_and_windows_leave_is_no_model(tmp_path: Path) -> None:
 )
 def test_a_list_of_words_is_no_pickle(tmp_path: Path, words: bytes) -> None:
     (tmp_path / "words.txt").write_bytes(words)
-    skipped: list[str] = []
+    skipped: list[SkippedFile] = []
     assert source_files(tmp_path, skipped=skipped.append) == []
-    assert skipped == [NO_MODEL]
+    assert skipped == [SkippedFile(tmp_path / "words.txt", NO_MODEL)]
 
 
 @pytest.mark.parametrize("optimized", [False, True])

@@ -64,6 +64,7 @@ def test_csv_has_a_row_a_model(tmp_path: Path) -> None:
     # What a spreadsheet would compute is quoted.
     assert rows[2]["source"] == f"'{SEEN}"
     assert [row["reason"] for row in rows] == ["", "", f"refused global {SEEN}", "d.hdf5 exists"]
+    assert [row["remedy"] for row in rows] == ["", "", "", "force"]
 
 
 def test_junit_has_a_case_a_model(tmp_path: Path) -> None:
@@ -79,6 +80,7 @@ def test_junit_has_a_case_a_model(tmp_path: Path) -> None:
     assert [(element.tag, element.get("message")) for element in (third[0], fourth[0])] == [
         *(("failure", f"refused global {SEEN}"), ("error", "d.hdf5 exists"))
     ]
+    assert [case.findtext("system-out") for case in (third, fourth)] == [None, "remedy: force"]
 
 
 def test_junit_of_nothing_is_a_suite() -> None:

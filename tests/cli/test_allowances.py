@@ -45,6 +45,30 @@ def test_a_refusal_ends_with_the_option_that_gets_past_it(tmp_path: Path, comman
     )
 
 
+def offered(source: Path, *arguments: object) -> list[str]:
+    """The last line of `show --globals`, where that has options, as words."""
+    line = run("show", source, "--globals", *arguments).stdout.splitlines()[-1]
+    beginning = "to read it all the same: "
+    return shlex.split(line.removeprefix(beginning)) if line.startswith(beginning) else []
+
+
+def test_the_options_for_all_names_are_listed_at_once(tmp_path: Path) -> None:
+    source = tmp_path / "m.pyrnn"
+    changes = {f"extra{number}": Call(Name("fork.util", f"Namespace{number}"), ()) for number in range(9)}
+    source.write_bytes(dump(recognizer(changes=changes)))
+    said = run("convert", source).stderr
+    assert "; show --globals lists all it names, with the options; to read it all the same: " in said
+    options = offered(source)
+    assert sorted(options[1::2]) == [f"fork.util.Namespace{number}" for number in range(9)]
+    assert run("convert", source, *options).exit_code == 0
+    assert "names that are not known here: 9; none of them is known to run" in run("show", source, "--globals").stdout
+    # Nothing is refused any more, one name runs programs, or no option can name it.
+    assert offered(source, *options) == []
+    for name in (Name("os", "system"), Name("x y", "z")):
+        source.write_bytes(dump(recognizer(changes={**changes, "evil": Call(name, ())})))
+        assert offered(source) == []
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("case", sorted(CASES.glob("07[a-co]*")), ids=lambda path: path.name)
 def test_models_of_unknown_forks(tmp_path: Path, case: Path) -> None:
@@ -77,13 +101,19 @@ def test_labels_in_an_encoding(tmp_path: Path) -> None:
     source.write_bytes(LABELS)
     refused = run("convert", source)
     assert refused.exit_code == 1
-    assert refused.stderr.endswith(r"got bytes of unknown encoding b'\xc3\xa4' (see --label-encoding)" + "\n")
+    hint = "; all labels are valid UTF-8 (see --label-encoding)\n"
+    assert refused.stderr.endswith(r"got bytes of unknown encoding b'\xc3\xa4'" + hint)
     wrong = run("convert", source, "--label-encoding", "ascii")
     assert wrong.exit_code == 1
     assert r"codec label 1: expected ascii, got other bytes b'\xc3\xa4'" in wrong.stderr
     assert run("convert", source, "--label-encoding", "utf-8").exit_code == 0
     assert run("convert", source, "--label-encoding", "utf-8").stdout.endswith(" is up to date\n")
-    assert "made with other options; use --force" in run("convert", source, "--label-encoding", "latin-1").stderr
+    otherwise = "made with other options: its labels are read otherwise; convert it to another --output"
+    assert otherwise in run("convert", source, "--label-encoding", "latin-1").stderr
+    # One label that is no UTF-8 is enough.
+    source.write_bytes(dump(recognizer(codec={0: "", 1: b"\xc3\xa4", 2: b"\xe4"})))
+    assert run("show", source).stderr.endswith(r"b'\xc3\xa4' (see --label-encoding)" + "\n")
+    source.write_bytes(LABELS)
     assert run("verify", source, result, "--label-encoding", "utf8").exit_code == 0
     assert "code 1: expected 'Ã¤', got 'ä'" in run("verify", source, result, "--label-encoding", "latin-1").stdout
     codec = json.loads(run("show", source, "--label-encoding", "utf-8", "--json").stdout)["codec"]

@@ -64,7 +64,11 @@ def test_json(tmp_path: Path) -> None:
     assert (again["status"], again["target_sha256"]) == ("up to date", said["target_sha256"])
     failed = run("convert", "nothing", "--json")
     assert failed.exit_code == 1
-    assert json.loads(failed.stdout)["error"] == {"kind": "FileNotFoundError", "message": "No such file or directory"}
+    assert json.loads(failed.stdout)["error"] == {
+        "kind": "FileNotFoundError",
+        "message": "No such file or directory",
+        "remedy": None,
+    }
 
 
 FAILURES = {

@@ -7,6 +7,7 @@ import errno
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import random
 import re
@@ -27,7 +28,8 @@ from pyrnn2hdf5.batch.runner import plan
 from pyrnn2hdf5.conversion.converter import convert
 from pyrnn2hdf5.verification.comparison import verify
 
-from ..conftest import MODELS
+from ..conftest import MODELS, ROOT
+from ..files.test_formats import MODELS_IN, tar, zipped
 from ..pickles import Text, dump, recognizer
 from ..trees import make_tree, names
 from .commands import into_fifo, on_terminal, run
@@ -47,7 +49,7 @@ def test_two_sources_of_one_target_cost_these_two(tmp_path: Path) -> None:
     report = tmp_path / "r.json"
     done = run("convert", tmp_path, "--report", report)
     assert done.exit_code == 1
-    hint = "; convert it alone with an --output of its own, or leave it out by --glob"
+    hint = "; convert it alone to another --output, or move the other file away"
     target = tmp_path / "m.pyrnn.hdf5"
     assert done.stderr.splitlines() == [
         f"report written to {report}",
@@ -88,9 +90,86 @@ def test_what_is_passed_over_in_folders_is_counted(tree: Path, tmp_path: Path) -
     (tree / "gone").symlink_to(tmp_path / "nothing")
     # A result that lies beside its source is none of these, nor is what another name was asked for.
     done = run("convert", tree)
-    assert (done.exit_code, done.stderr) == (0, "2 files are no models\n2 links were not followed: name them\n")
-    assert run("convert", tree, "--glob", "*.gz").stderr == "1 link was not followed: name it\n"
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "2 files are no models\n"
+        f"1 link was not followed, name it to take it: {tree / 'away.pyrnn.gz'}\n"
+        f"1 link is dead: {tree / 'gone'}\n",
+    )
+    followed = f"1 link was not followed, name it to take it: {tree / 'away.pyrnn.gz'}\n"
+    assert run("convert", tree, "--glob", "*.gz").stderr == followed
     assert run("convert", tree, "-q").output == ""
+
+
+def test_of_many_links_the_first_are_named(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.pyrnn.gz").symlink_to(SOURCE)
+        (tmp_path / f"dead{number}").symlink_to(tmp_path / "nothing")
+    shutil.copy(SOURCE, tmp_path / "m.pyrnn.gz")
+    followed = ", ".join(str(tmp_path / f"{number}.pyrnn.gz") for number in range(3))
+    dead = ", ".join(str(tmp_path / f"dead{number}") for number in range(3))
+    said = f"5 links were not followed, name them to take them: {followed}, ...\n5 links are dead: {dead}, ...\n"
+    assert run("convert", tmp_path).stderr == said
+    assert run("show", tmp_path).stderr == said
+    assert run("verify", tmp_path).stderr == said
+
+
+ARCHIVES = {
+    "models.zip": (zipped(MODELS_IN), "a zip archive that holds models/d.pyrnn.gz: unpack it first"),
+    "models.tar": (tar(MODELS_IN), "a tar archive that holds models/d.pyrnn.gz: unpack it first"),
+    "models.tar.xz": (
+        lzma.compress(tar(MODELS_IN)),
+        "a tar archive packed by xz that holds models/d.pyrnn.gz: unpack it first",
+    ),
+    "models.7z": (b"7z\xbc\xaf\x27\x1c\0\4" + bytes(99), "a 7z archive: if it holds models, unpack it first"),
+    "models.rar": (b"Rar!\x1a\x07\x01\0" + bytes(99), "a rar archive: if it holds models, unpack it first"),
+    "m.pronn.gz": (
+        gzip.compress((ROOT / "fixtures" / "pronn" / "digits.pronn").read_bytes()),
+        "a pronn: if it is packed, unpack it first",
+    ),
+    "m.pyrnn.zst": (b"\x28\xb5\x2f\xfd" + bytes(99), "zstd data: if it is a model, unpack it first"),
+}
+
+
+@pytest.mark.parametrize("command", ["convert", "show", "verify"])
+def test_archives_that_may_hold_models_are_named(tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name, (content, _) in ARCHIVES.items():
+        (folder / name).write_bytes(content)
+    (folder / "texts.zip").write_bytes(zipped({"readme.txt": b"x"}))
+    warned = [f"warning: {folder / name}: {ARCHIVES[name][1]}" for name in sorted(ARCHIVES)]
+    done = run(command, folder)
+    assert done.exit_code == 1
+    said = done.stderr.splitlines()
+    assert [line for line in said if line.startswith("warning")] == warned
+    assert "1 file is no model" in said
+    assert f"error: {folder}: expected models, found none" in said
+    shutil.copy(SOURCE, folder / "good.pyrnn.gz")
+    assert run("convert", folder, "-o", tmp_path / "out", "-q").exit_code == 0
+    good = run(command, folder, *([tmp_path / "out"] if command == "verify" else []))
+    assert (good.exit_code, good.stderr.splitlines()[: len(warned)]) == (0, warned)
+
+
+def test_hdf5_and_onnx_files_are_left_as_they_are(tmp_path: Path) -> None:
+    folder, out = tmp_path / "models", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b"):
+        convert(SOURCE, folder / f"{name}.hdf5")
+    convert(SOURCE, folder / "c.onnx", to="onnx", verify=False)
+    expected = "expected pyrnn or pronn files, found 2 HDF5 files (--to onnx takes these), 1 ONNX file"
+    done = run("convert", folder)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, f"error: {folder}: {expected}")
+    shutil.copy(MODELS / "digits-nolnorm.pyrnn.gz", folder / "m.pyrnn.gz")
+    left = "2 HDF5 files are left as they are\n1 ONNX file is left as it is\n"
+    # What it makes itself is none of these, nor is it when it is up to date.
+    for _ in range(2):
+        done = run("convert", folder)
+        assert (done.exit_code, done.stderr) == (0, left)
+    assert run("convert", folder, "-q", "-o", out).output == ""
+    assert "left as" not in run("verify", folder).stderr + run("show", folder).stderr
+    done = run("convert", folder, "--to", "onnx", "--no-verify", "-o", out)
+    assert (done.exit_code, done.stderr) == (0, "1 ONNX file is left as it is\n")
 
 
 def test_options_of_many_hold_for_one_or_are_wrong_usage(tmp_path: Path) -> None:
@@ -256,6 +335,42 @@ def test_an_interrupt_ends_cleanly_and_tells_what_was_done(tmp_path: Path) -> No
     assert "not done" in said
     assert all(name.endswith(".hdf5") for name in contents(out))
     assert len(contents(out)) < 40
+
+
+def test_an_interrupt_before_anything_is_found_leaves_a_report(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise SystemExit(130)
+
+    monkeypatch.setattr("pyrnn2hdf5.batch.runner.plan", stop)
+    report = tmp_path / "r.json"
+    assert run("convert", tree, "--report", report).exit_code == 130
+    assert json.loads(report.read_text("utf-8")) == []
+    # Nobody has asked yet whether this is a source.
+    report.write_text("precious", "utf-8")
+    assert run("convert", tree, "--report", report).exit_code == 130
+    assert report.read_text("utf-8") == "precious"
+
+
+@pytest.mark.parametrize("command", ["show", "convert", "verify"])
+def test_a_folder_without_models_has_a_record(tmp_path: Path, command: str) -> None:
+    done = run(command, tmp_path, "--json")
+    record = json.loads(done.stdout)
+    assert (done.exit_code, record["source"], record["status"]) == (1, str(tmp_path), "failed")
+    assert record["error"] == {"kind": "SourceError", "message": "expected models, found none", "remedy": None}
+
+
+def test_a_closed_pipe_ends_as_other_tools_do(tree: Path) -> None:
+    for words in (["convert", str(tree), "--json"], ["show", str(tree), "--json"], ["convert", "--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-m", "pyrnn2hdf5", *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+        os.close(writing)
+        assert done.returncode == 141
+        assert "error" not in done.stderr
 
 
 def test_a_name_too_long_for_the_system_fails_alone(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +68,20 @@ def test_clean_asks(model_dir: Path, stale: Path) -> None:
     assert sorted(path.name for path in model_dir.iterdir()) == ["m.pyrnn.hdf5", "theirs\x1b.hdf5"]
     done = run("models", "clean")
     assert (done.exit_code, done.stderr) == (0, "nothing is stale\n")
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_an_answer_that_is_no_ends_its_line(stale: Path, answer: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pyrnn2hdf5", "models", "clean"],
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (1, "")
+    assert done.stderr.splitlines()[1:] == ["Remove it? [y/N]:", "nothing changed"]
+    assert stale.exists()
 
 
 def test_clean_touches_nothing_unreadable(model_dir: Path, stale: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import Result
 
@@ -22,6 +23,7 @@ from pyrnn2hdf5.model.model import Codec
 from pyrnn2hdf5.ocr.evaluation import evaluate
 
 from ..conftest import LINES, MODELS, SHARED, grey_image
+from ..pickles import Name, dump
 from .commands import on_terminal, run
 
 SOURCE = MODELS / "digits.pyrnn.gz"
@@ -216,6 +218,60 @@ def test_evaluate(model: Path, book: Path) -> None:
     assert (said["errors"], said["error_rate"]) == (2, 2 / said["characters"])
     assert [line["errors"] for line in said["lines"]] == [0, 0, 2]
     assert said["confusions"][0] == {"truth": "", "read": TEXTS[1][0], "count": 1}
+
+
+def test_a_model_that_fails_has_a_record(tmp_path: Path, model_dir: Path) -> None:
+    done = run("ocr", "--json", "-m", "nope", LINES / "line-0.png")
+    record = json.loads(done.stdout)
+    assert (done.exit_code, record["model"], record["status"]) == (1, "nope", "failed")
+    assert record["error"]["kind"] == "FileNotFoundError"
+    done = run("ocr", "--json", "-m", NOLNORM, tmp_path)
+    record = json.loads(done.stdout)
+    assert (done.exit_code, record["image"], record["error"]["message"]) == (
+        *(1, str(tmp_path), "expected line images, found none"),
+    )
+
+
+def test_a_broken_model_is_told_by_its_path(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model_dir.mkdir(exist_ok=True)
+    broken = model_dir / "fraktur.hdf5"
+    broken.write_bytes(b"\x89HDF\r\n\x1a\n" + b"x" * 999)
+    for name in ("fraktur", "fraktur.hdf5"):
+        done = run("ocr", "-m", name, LINES / "line-0.png")
+        assert done.exit_code == 1
+        assert done.stderr.startswith(f"error: {broken}: ")
+        assert done.stderr.endswith("; delete it, or give the path of the model that it was made from\n")
+    said = run("ocr", "-m", broken, LINES / "line-0.png").stderr
+    assert said.count(str(broken)) == 1
+    # A record that can be read, and weights that cannot.
+    pyrnn2hdf5.convert(NOLNORM, model_dir / "digits-nolnorm.pyrnn.hdf5")
+    with h5py.File(model_dir / "digits-nolnorm.pyrnn.hdf5", "a") as file:
+        del file["codec"]
+    done = run("ocr", "-m", "digits-nolnorm.pyrnn.gz", LINES / "line-0.png")
+    assert done.stderr.startswith(f"error: {model_dir / 'digits-nolnorm.pyrnn.hdf5'}: ")
+    (tmp_path / "evil.pyrnn").write_bytes(dump(Name("os", "system")))
+    monkeypatch.setenv("OCROPUS_DATA", str(tmp_path))
+    said = run("ocr", "-m", "evil", LINES / "line-0.png").stderr
+    assert said.startswith(f"error: {tmp_path / 'evil.pyrnn'}: refused")
+
+
+def test_images_without_a_truth_are_counted(model: Path, tmp_path: Path) -> None:
+    for number in (0, 1):
+        shutil.copy(LINES / f"line-{number}.png", tmp_path)
+    shutil.copy(LINES / "line-0.gt.txt", tmp_path)
+    done = run("ocr", "-q", "-m", model, tmp_path, "--evaluate")
+    assert (done.exit_code, done.stderr) == (0, "1 image without .gt.txt, not counted\n")
+
+
+def test_a_page_is_told_what_to_do_with(model: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (90, 2800), 255).save(tmp_path / "page.png")
+    said = run("ocr", "-m", model, tmp_path / "page.png").stderr
+    expected = (
+        "line image: expected at most 1000 rows, got 2800: no text line (a page? cut it into lines first, by kraken"
+    )
+    assert expected in said
 
 
 def test_evaluate_without_truth(model: Path, tmp_path: Path) -> None:

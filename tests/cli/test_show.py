@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -107,6 +108,52 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
     assert show(tmp_path, "--globals").stdout.count("ocrolib.lstm.SeqRecognizer") == 1
+
+
+def test_how_many_cannot_be_converted_is_told(tmp_path: Path) -> None:
+    shutil.copy(DIGITS, tmp_path / "good.pyrnn.gz")
+    assert show(tmp_path).stderr == ""
+    (tmp_path / "broken.pyrnn").write_bytes(b"garbage")
+    write(tmp_path / "hostile.pyrnn", Name("os", "system"))
+    done = show(tmp_path)
+    assert (done.exit_code, done.stderr) == (1, "2 of 3 models cannot be converted\n")
+    assert "models cannot" not in show(tmp_path / "broken.pyrnn").stderr
+
+
+@pytest.mark.parametrize(("width", "last"), [(80, "scripts"), (64, "error"), (60, "trained"), (20, "model")])
+def test_on_a_narrow_terminal_a_table_has_fewer_columns(width: int, last: str) -> None:
+    code, said, _ = on_terminal(width, "show", MODELS, NO_COLOR="1")
+    header, *rows = (re.sub("\x1b.*?m", "", line).rstrip() for line in said.splitlines())
+    assert (code, header.split()[-1]) == (0, last)
+    names = sorted(path.name for path in MODELS.iterdir())
+    assert all(name in "".join(rows) for name in names)
+    assert all(len(row) <= width for row in rows)
+    if width >= 60:
+        figures = [row for row in rows if "KiB" in row]
+        # A long name stands on a line of its own, and nothing else does.
+        assert all(row in names for row in rows if row not in figures)
+        ends = {"scripts": "Latin", "trained": "00"}
+        assert len(figures) == len(names)
+        assert all(row.endswith(ends.get(last, ("-", "%"))) for row in figures)
+
+
+def test_the_drawing_of_a_network_is_whole_or_in_words() -> None:
+    assert "─→ softmax ─→ (T, 25)" in show(DIGITS, COLUMNS="80").stdout
+    narrow = show(DIGITS, COLUMNS="60").stdout
+    assert "softmax" not in narrow
+    assert "  32 inputs, 24 hidden units in each direction, 25 classes\n" in narrow
+
+
+def test_a_table_says_what_gets_past_a_refusal(tmp_path: Path) -> None:
+    write(tmp_path / "fork.pyrnn", Name("fork", "Model"))
+    write(tmp_path / "labels.pyrnn", recognizer(codec={0: "", 1: b"\xc3\xa4"}))
+    (tmp_path / "cut.pyrnn").write_bytes(gzip.compress(DIGITS.read_bytes())[:-2])
+    done = show(tmp_path)
+    alone = [show(tmp_path / f"{name}.pyrnn").stderr.partition(".pyrnn: ")[2] for name in ("cut", "fork", "labels")]
+    assert [line.partition("  error: ")[2] for line in done.stdout.splitlines()[1:]] == [one.strip() for one in alone]
+    assert "--ignore-checksum" in alone[0] and "--allow-global fork.Model" in alone[1] and "--label-enc" in alone[2]
+    told = [json.loads(line)["error"]["remedy"] for line in show(tmp_path, "--json").stdout.splitlines()]
+    assert told == ["ignore_checksum", "allow_globals=fork.Model", "label_encoding"]
 
 
 @pytest.mark.parametrize("columns", ["1", "40", "999999999"])
@@ -489,10 +536,9 @@ def test_a_bad_path_fails_alone(tmp_path: Path) -> None:
 
 def test_a_narrow_terminal_keeps_the_names_and_leaves_out_whole_columns() -> None:
     lines = show(DIGITS, COLUMNS="40").stdout.splitlines()
-    assert lines[lines.index("network") + 1 :][:11] == [
-        "           ┌─→ LSTM ──────────→ (T, 24)…",
-        "  (T, 32) ─┤                           …",
-        "           └─→ LSTM reversed ─→ (T, 24)…",
+    assert lines[lines.index("network") + 1 :][:10] == [
+        "  32 inputs, 24 hidden units in each",
+        "  direction, 25 classes",
         "",
         "  parameters   12,313",
         "  in the file  weights      96.2 KiB",

@@ -101,7 +101,7 @@ def test_unreadable_models_exit_1(result: Path, tmp_path: Path) -> None:
     assert done.stderr == f"error: {hostile}: {said}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], [MODELS, "a"], [MODELS, MODELS, MODELS]])
+@pytest.mark.parametrize("arguments", [[], [SOURCE], ["a", "b", "c"], [MODELS, SOURCE], [MODELS, MODELS, MODELS]])
 def test_wrong_usage_exits_2(arguments: list[object]) -> None:
     assert run("verify", *arguments).exit_code == 2
     assert run("verify", SOURCE, SOURCE, "--tolerance", "-1").exit_code == 2
@@ -148,6 +148,7 @@ def test_a_folder_beside_its_results(archive: Path) -> None:
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         f"equal: {archive / 'a.pyrnn.gz'} and {archive / 'a.pyrnn.hdf5'}",
         f"equal: {archive / 'b' / 'c.pyrnn.gz'} and {archive / 'b' / 'c.pyrnn.hdf5'}",
+        "2 equal, 0 different, 0 failed",
     ]
 
 
@@ -249,14 +250,15 @@ def test_a_refused_source_without_result_says_why(tmp_path: Path) -> None:
 def test_what_is_skipped_in_a_folder_is_counted(archive: Path) -> None:
     (archive / "away.pyrnn.gz").symlink_to(SOURCE)
     done = run("verify", archive)
-    assert (done.exit_code, done.stderr) == (0, "2 files are no models\n1 link was not followed: name it\n")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        f"2 files are no models\n1 link was not followed, name it to take it: {archive / 'away.pyrnn.gz'}\n",
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["none"], "none: expected SOURCE and RESULT, or one or two folders, got nothing of that name"),
-        (["folder", "none"], "none: expected a second folder, got nothing of that name"),
         (["folder", "file"], "file: expected a second folder, got a file"),
         (["folder", "folder", "folder"], "folder: expected two folders alone, got a folder"),
         (["file"], "file: expected SOURCE and RESULT, or one or two folders, got a file"),
@@ -272,6 +274,51 @@ def test_what_is_wrong_is_named(
     Path("file").touch()
     done = run("verify", *arguments, env={"COLUMNS": "200"})
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"Error: Invalid value: {said}")
+
+
+@pytest.mark.parametrize("before", [[], ["folder"]])
+def test_what_is_not_there_is_a_failed_file(tmp_path: Path, before: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    done = run("verify", *before, "none", "--json", "--junit", "r.xml")
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (1, "error: none: No such file or directory")
+    record = json.loads(done.stdout)
+    assert (record["source"], record["status"], record["result"]) == ("none", "failed", None)
+    (suite,) = ET.parse("r.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+    # As `convert` has it.
+    done = run("convert", *before, "none", "--report", "k.json")
+    assert (done.exit_code, json.loads(Path("k.json").read_text("utf-8"))[0]["status"]) == (1, "failed")
+
+
+def test_a_report_on_nothing_is_written_too(tmp_path: Path) -> None:
+    folder, report = tmp_path / "empty", tmp_path / "r.xml"
+    folder.mkdir()
+    for command in (["verify", "-q", folder, "--junit", report], ["convert", "-q", folder, "--report", report]):
+        done = run(*command)
+        assert (done.exit_code, done.stderr) == (1, f"error: {folder}: expected models, found none\n")
+        (suite,) = ET.parse(report).getroot()
+        assert suite.get("tests") == "0"
+        report.unlink()
+
+
+def test_folders_end_with_their_totals(archive: Path, tmp_path: Path) -> None:
+    assert run("verify", archive).stdout.splitlines()[-1] == "2 equal, 0 different, 0 failed"
+    (archive / "cut.pyrnn.gz").write_bytes(SOURCE.read_bytes()[:5000])
+    done = run("verify", archive)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "2 equal, 0 different, 1 failed")
+    assert "equal, " not in run("verify", archive, "-q").output
+    assert all(json.loads(line) for line in run("verify", archive, "--json").stdout.splitlines())
+    result = archive / "a.pyrnn.hdf5"
+    assert "different, " not in run("verify", SOURCE, result).stdout
+
+
+def test_of_other_shapes_the_shapes_are_told(result: Path, tmp_path: Path) -> None:
+    other = tmp_path / "o.pyrnn"
+    other.write_bytes(dump(recognizer()))
+    stored = next(line for line in run("verify", other, result).stdout.splitlines() if line.startswith("  stored"))
+    assert "expected shape (" in stored
+    assert "items differ" not in stored
 
 
 def test_images_that_a_shell_put_before_the_models(result: Path) -> None:

@@ -71,12 +71,17 @@ def test_existing_target_of_the_same_source_is_up_to_date(tmp_path: Path) -> Non
     assert (again.status, again.target_sha256) == ("up to date", first.target_sha256)
     assert first.target.stat().st_mtime_ns == changed
     assert pyrnn2hdf5.convert(SOURCE, tmp_path, force=True).status == "converted"
-    with pytest.raises(TargetExistsError, match="exists and was made with other options"):
+    said = "exists and was made with other options: it is "
+    with pytest.raises(TargetExistsError, match=f"{said}neither float64 nor compressed"):
         pyrnn2hdf5.convert(SOURCE, tmp_path, float64=True)
-    with pytest.raises(TargetExistsError, match="exists and was made with other options"):
-        pyrnn2hdf5.convert(SOURCE, tmp_path, compress=True)
     assert pyrnn2hdf5.convert(SOURCE, tmp_path, force=True, compress=True).status == "converted"
     assert pyrnn2hdf5.convert(SOURCE, tmp_path, compress=True).status == "up to date"
+    with pytest.raises(TargetExistsError, match=f"{said}compressed") as caught:
+        pyrnn2hdf5.convert(SOURCE, tmp_path)
+    assert caught.value.remedy == "force"
+    pyrnn2hdf5.convert(SOURCE, tmp_path, force=True, compress=True, float64=True)
+    with pytest.raises(TargetExistsError, match=f"{said}float64, compressed"):
+        pyrnn2hdf5.convert(SOURCE, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"precious", None])
@@ -89,7 +94,8 @@ def test_existing_target_of_another_source_is_kept(tmp_path: Path, content: byte
     before = target.read_bytes()
     with pytest.raises(TargetExistsError, match=r"exists and was not made from this source$") as caught:
         pyrnn2hdf5.convert(SOURCE, target)
-    assert caught.value.remedy == "force"
+    # What is not ours may be the only one of its kind.
+    assert caught.value.remedy == ("force" if content is None else "target")
     assert target.read_bytes() == before
     assert pyrnn2hdf5.convert(SOURCE, target, force=True).status == "converted"
     assert only(tmp_path) == ["digits.pyrnn.hdf5"]

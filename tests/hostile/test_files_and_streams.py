@@ -170,7 +170,7 @@ def test_two_processes_to_one_target(tmp_path: Path, options: tuple[str, ...]) -
         _, said = process.communicate()
         assert "Traceback" not in said
         # One made it; another finds it made, or made meanwhile.
-        assert process.returncode == 0 or "exists; use --force to replace it" in said
+        assert process.returncode == 0 or "exists; convert it to another --output, or use --force to replace" in said
     assert target.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.hdf5", "x.hdf5"]
 

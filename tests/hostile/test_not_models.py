@@ -192,7 +192,7 @@ def test_a_dangling_link_as_target_is_told_and_written_through(tmp_path: Path) -
     link = tmp_path / "x.hdf5"
     link.symlink_to(tmp_path / "gone")
     line = hold_promise(here("convert", SOURCE, "-o", link))
-    assert "is a link to a file that is not there; use --force to replace it" in line
+    assert "is a link to a file that is not there; convert it to another --output, or use --force to" in line
     assert link.readlink() == tmp_path / "gone"
     assert here("convert", SOURCE, "-o", link, "--force").code == 0
     assert link.readlink() == tmp_path / "gone"

@@ -76,8 +76,8 @@ def test_other_sources(kind: str, here: Path) -> None:
 def test_targets_that_are_in_the_way(here: Path) -> None:
     Path("digits.pyrnn.onnx").write_bytes(b"mine")
     code, _, said = outputs("convert", PYRNN.name, "--to", "onnx")
-    expected = "digits.pyrnn.onnx exists and was not made from this source; use --force to replace it\n"
-    assert (code, said) == (1, f"error: digits.pyrnn.gz: {expected}")
+    expected = "digits.pyrnn.onnx exists and was not made from this source; convert it alone to another --output"
+    assert (code, said) == (1, f"error: digits.pyrnn.gz: {expected}, or move the other file away\n")
     assert outputs("convert", MODELS / "digits-plain.pyrnn", "--to", "onnx", "-o", "other.onnx")[0] == 0
     # Of another format is one whose name does not tell it.
     pyrnn2hdf5.convert(PYRNN, "hdf5")
