@@ -43,13 +43,17 @@ COMMANDS: Final = {
         f"verify {MODEL} fixtures/pronn/digits.pronn --json --network-only",
         "verify odd.pyrnn digits.hdf5 --json",
         "verify evil.pyrnn digits.hdf5 --json",
+        "verify fork.pyrnn digits.hdf5 --json",
         "verify fixtures/models --json",
     ),
     "show": (
         "show fixtures/models fixtures/pronn digits.hdf5 two.hdf5 digits.onnx odd.pyrnn --json",
-        "show empty.pyrnn evil.pyrnn cut.pyrnn.gz text.pyrnn no --json",
+        "show empty.pyrnn evil.pyrnn fork.pyrnn cut.pyrnn.gz text.pyrnn no --json",
     ),
-    "ocr": ("ocr -m fixtures/models/digits-plain.pyrnn swapped evil.pyrnn --evaluate --json",),
+    "ocr": (
+        "ocr -m fixtures/models/digits-plain.pyrnn swapped evil.pyrnn --evaluate --json",
+        "ocr -m fork.pyrnn swapped --json",
+    ),
     "models": (
         f"ocr -q -m {MODEL} fixtures/lines --model-dir models",
         "ocr -q -m again/digits.pyrnn.gz fixtures/lines --model-dir models",
@@ -72,6 +76,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(MODEL, "same.pyrnn.gz")
     Path("cut.pyrnn.gz").write_bytes(Path(MODEL).read_bytes()[:1000])
     Path("evil.pyrnn").write_bytes(b"cos\nsystem\n(S'x'\ntR.")
+    Path("fork.pyrnn").write_bytes(b"cfork\nnormalize\n.")
     Path("empty.pyrnn").write_bytes(b"(dp0\n.")
     Path("text.pyrnn").write_text("404: Not Found", "utf-8")
     # Of another shape, with a codec that kraken could not hold, and classes without a label.
@@ -168,6 +173,6 @@ def test_what_the_schema_does_not_say_is_found() -> None:
 def test_a_failure_has_an_error_and_a_success_has_none() -> None:
     failed = {"schema": SCHEMA["$defs"]["schema"]["const"], "image": "x", "status": "failed", "error": None}
     assert problems(failed, "ocr") != []
-    failed["error"] = {"kind": "SourceError", "message": "no image"}
+    failed["error"] = {"kind": "SourceError", "message": "no image", "remedy": None}
     assert problems(failed, "ocr") == []
     assert problems(failed | {"status": "recognized", "text": "", "characters": [], "warnings": []}, "ocr") != []
