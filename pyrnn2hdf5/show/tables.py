@@ -81,6 +81,9 @@ REFUSED: Final = "REFUSED, "
 VERDICTS: Final = {"allowed": "allowed", "unknown": f"{REFUSED}unknown", "dangerous": f"{REFUSED}DANGEROUS"}
 
 
+UNKNOWN: Final = "nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
+
+
 def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
@@ -114,7 +117,7 @@ def _meaning(facts: Facts) -> list[str]:
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
     if unknown:
-        said.append(f"names of no program known here, as in an unknown fork, harmless in themselves: {unknown}")
+        said.append(f"names that are unknown here: {unknown}; {UNKNOWN}")
     if others:
         said.append(f"things that only another program could give: {others}")
     return said

@@ -233,6 +233,15 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert show(DIGITS, "--globals").stdout.endswith("\nevery name belongs to an OCRopus model\n")
 
 
+def test_nothing_is_said_for_a_name_that_is_unknown(tmp_path: Path) -> None:
+    path = write(tmp_path / "m", recognizer(changes={"extra": Name("fork", "Thing")}))
+    done = show(path, "--globals", COLUMNS="200")
+    assert re.search(r"^REFUSED, unknown +fork.Thing$", done.stdout, re.MULTILINE)
+    assert done.stdout.splitlines()[-1] == (
+        "names that are unknown here: 1; nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
+    )
+
+
 def test_an_hdf5_file_names_no_globals(tmp_path: Path) -> None:
     done = show(pyrnn2hdf5.convert(DIGITS, tmp_path).target, "--globals")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "an HDF5 file holds no pickle, so it names no globals")
