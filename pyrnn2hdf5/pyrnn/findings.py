@@ -80,7 +80,7 @@ class Global:
         `allowed`: part of what an OCRopus model is made of; `unknown`: of no program known here, as in an unknown
         fork, so that nobody has said what it does; `dangerous`: a name that runs programs or reaches files.
     calls
-        Of what is dangerous, the arguments of the first calls, as Python would write them.
+        Of what is not allowed, the arguments of the first calls, as Python would write them.
     """
 
     module: str

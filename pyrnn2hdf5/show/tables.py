@@ -111,6 +111,8 @@ def _meaning(facts: Facts) -> list[str]:
     unknown = sum(name.verdict == "unknown" and bool(name.module) for name in facts.globals)
     others = sum(not name.module for name in facts.globals)
     dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
+    if not facts.globals:
+        return ["no name was met, so nothing can be said of the rest" if facts.unfollowed else "it names nothing"]
     if not (unknown or dangerous or others or facts.unlisted_globals):
         return [f"every name {'that was met ' if facts.unfollowed else ''}belongs to an OCRopus model"]
     said = []

@@ -234,12 +234,25 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
 
 
 def test_nothing_is_said_for_a_name_that_is_unknown(tmp_path: Path) -> None:
-    path = write(tmp_path / "m", recognizer(changes={"extra": Name("fork", "Thing")}))
+    path = write(tmp_path / "m", recognizer(changes={"extra": Call(Name("fork", "Thing"), (Text("a"),))}))
     done = show(path, "--globals", COLUMNS="200")
-    assert re.search(r"^REFUSED, unknown +fork.Thing$", done.stdout, re.MULTILINE)
+    assert re.search(r"^REFUSED, unknown +fork.Thing\n +called with \(b?'a'\)$", done.stdout, re.MULTILINE)
     assert done.stdout.splitlines()[-1] == (
         "names that are unknown here: 1; nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x80\x02K\x01.", "it names nothing"),
+        (b"\x80\x02K\x01", "no name was met, so nothing can be said of the rest"),
+    ],
+)
+def test_where_there_is_no_name_none_is_said_to_be_good(data: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(data)
+    assert show(path, "--globals").stdout.splitlines()[-1] == said
 
 
 def test_an_hdf5_file_names_no_globals(tmp_path: Path) -> None:

@@ -371,6 +371,13 @@ def test_arguments_are_told_as_python_would_write_them() -> None:
     assert call == r"'\x1b[2J\u202e', b'a\n', 5, -1.5, None, (1, (2, a list)), os.x, os.getenv(...)"
 
 
+def test_arguments_of_unknown_names_are_told_too(written: Write) -> None:
+    thing, known = Name("fork", "Thing"), Name("collections", "OrderedDict")
+    data = dump([Call(thing, (Text("rm"), 1)), Call(known, ([],)), Call(Name("os", "getenv"), (Text("x"),))], Dialect(2))
+    told = {name.path: name.calls for name in named_globals(written(data))}
+    assert told == {"fork.Thing": ("'rm', 1",), "collections.OrderedDict": (), "os.getenv": ("'x'",)}
+
+
 def test_arguments_that_are_long_many_or_endless_are_cut() -> None:
     def calls(*arguments: Any) -> str:
         (call,) = audited(dump(Call(Name("os", "popen"), arguments)))[0].calls
