@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 
-from ..errors import FAILURES, Pyrnn2Hdf5Error
+from ..errors import FAILURES, Pyrnn2Hdf5Error, UnsafePickleError
 from ..text import describe_error, visible
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ HINTS = {
 def explain(error: BaseException, source: object = None) -> str:
     """An error in one visible line, with the option that gets past it."""
     hint = " (see --timeout)" if isinstance(error, TimeoutError) and not error.errno else ""
+    if isinstance(error, UnsafePickleError):
+        hint = "; show --globals lists all it names"
     if isinstance(error, Pyrnn2Hdf5Error) and error.remedy:
         remedy, _, value = error.remedy.partition("=")
         hint = HINTS.get(remedy, "").format(visible(value))

@@ -103,7 +103,8 @@ def globals_list(facts: Facts) -> Iterator[RenderableType]:
     if facts.unfollowed:
         more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
-    yield Group(Heading(facts.path), table, *more, *said)
+    notes = [Text(f"note: {visible(note)}") for note in facts.notes]
+    yield Group(Heading(facts.path), table, *more, *said, *notes)
 
 
 def _meaning(facts: Facts) -> list[str]:

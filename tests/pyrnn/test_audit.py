@@ -373,7 +373,9 @@ def test_arguments_are_told_as_python_would_write_them() -> None:
 
 def test_arguments_of_unknown_names_are_told_too(written: Write) -> None:
     thing, known = Name("fork", "Thing"), Name("collections", "OrderedDict")
-    data = dump([Call(thing, (Text("rm"), 1)), Call(known, ([],)), Call(Name("os", "getenv"), (Text("x"),))], Dialect(2))
+    data = dump(
+        [Call(thing, (Text("rm"), 1)), Call(known, ([],)), Call(Name("os", "getenv"), (Text("x"),))], Dialect(2)
+    )
     told = {name.path: name.calls for name in named_globals(written(data))}
     assert told == {"fork.Thing": ("'rm', 1",), "collections.OrderedDict": (), "os.getenv": ("'x'",)}
 
