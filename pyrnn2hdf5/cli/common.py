@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 
-from ..errors import FAILURES
+from ..errors import FAILURES, UnsafePickleError
 from ..records import failure_record
 from ..text import describe_error, remedy_of, visible
 
@@ -65,7 +65,10 @@ HINTS = {
 def explain(error: BaseException, source: object = None) -> str:
     """An error in one visible line, with the option that gets past it."""
     remedy, _, value = (remedy_of(error) or "").partition("=")
-    return visible(describe_error(error, source)) + HINTS.get(remedy, "").format(visible(value))
+    hint = HINTS.get(remedy, "").format(visible(value))
+    if isinstance(error, UnsafePickleError) and not hint:
+        hint = "; show --globals lists all it names"
+    return visible(describe_error(error, source)) + hint
 
 
 def tell(name: object, error: BaseException) -> None:

@@ -63,7 +63,7 @@ class Names:
 
     def _note_call(self, key: tuple[str, str], arguments: tuple[object, ...]) -> None:
         told, verdict = self._calls.get(key), verdict_of(*key)
-        if told is None or len(told) == MAX_CALLS or verdict != "dangerous":
+        if told is None or len(told) == MAX_CALLS or verdict == "allowed":
             return
         said = ", ".join(map(_described, arguments[:MAX_CALLS])) + (", ..." if len(arguments) > MAX_CALLS else "")
         if said not in told:

@@ -78,9 +78,9 @@ class Global:
         something as bad: then `name` says what.
     verdict
         `allowed`: part of what an OCRopus model is made of; `unknown`: of no program known here, as in an unknown
-        fork, and harmless in itself; `dangerous`: a well-known name that runs programs or reaches files.
+        fork, so that nobody has said what it does; `dangerous`: a name that runs programs or reaches files.
     calls
-        Of what is dangerous, the arguments of the first calls, as Python would write them: a text for each call, of
+        Of what is not allowed, the arguments of the first calls, as Python would write them: a text for each call, of
         all its arguments. Empty where it is named and not called.
     """
 

@@ -150,8 +150,8 @@ def named_globals(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMI
     -------
     tuple of Global
         In the order of first use, at most 1,000, and as many dangerous ones. The `verdict` of each says whether
-        it belongs to OCRopus, is unknown but harmless in itself, or runs programs or reaches files; `calls` are
-        the arguments of the latter.
+        it belongs to OCRopus, is unknown here, or runs programs or reaches files; `calls` are
+        the arguments of the last two.
 
     Raises
     ------

@@ -47,6 +47,9 @@ DECIMAL_PUT: Final = re.compile(rb"p\d+\r?\n")
 
 HEAD: Final = 512
 
+PADDING: Final = b"\0\t\n\r\x1a "
+"""What writers and transfers leave behind a pickle, and which means nothing."""
+
 MAX_PEEK: Final = 2**20
 """Most bytes, packed or unpacked, that are read to tell damage from what is no model, before a file is read."""
 
@@ -147,9 +150,17 @@ class SourceStream:
         Raises `SizeLimitError` or `SourceError` for a bomb behind the pickle.
         """
         used = self.reader.tell()
+        behind = b""
+        while not behind and self._stages[-1].size <= used + MAX_TRAILING and (chunk := self.reader.read(CHUNK)):
+            behind = chunk.lstrip(PADDING)
         if not self._read_on(used + MAX_TRAILING):
             raise SourceError(f"bytes after the pickle: expected at most {MAX_TRAILING}, got more")
         remarks = [f"bytes follow the {stage.name} data" for stage in self._unpackers if stage.followed]
+        if behind:
+            size = self._stages[-1].size - used
+            said = "1 byte behind the pickle does not" if size == 1 else f"{size} bytes behind the pickle do not"
+            another = ", and begin as another pickle does" if BEGINNING.match(behind) else ""
+            remarks.append(f"{said} belong to it{another}")
         if self.mended:
             remarks.append(f"{TEXT_MODE}: read as it was written")
         return SourceFacts(

@@ -134,15 +134,16 @@ def stub_of(module: str, name: str) -> StubType | None:
 
 
 _MODULES = (
-    "os posix nt ntpath posixpath subprocess popen2 commands platform pty sys site runpy code codeop "
-    "importlib imp pkgutil zipimport pip setuptools distutils ensurepip venv ctypes _ctypes cffi mmap "
-    "signal threading _thread thread multiprocessing concurrent asyncio sched atexit shutil pathlib "
+    "os posix nt ntpath posixpath subprocess popen2 commands platform pty sys site runpy code codeop new pipes "
+    "importlib imp pkgutil zipimport pip setuptools distutils ensurepip venv ctypes _ctypes cffi mmap fcntl "
+    "signal threading _thread thread multiprocessing concurrent asyncio sched atexit shutil pathlib resource "
     "tempfile glob fileinput io _io linecache zipfile tarfile gzip bz2 lzma shelve dbm sqlite3 socket "
     "_socket ssl select socketserver SocketServer http httplib urllib urllib2 urllib3 requests ftplib "
     "smtplib poplib imaplib telnetlib nntplib xmlrpc xmlrpclib webbrowser antigravity pickle _pickle "
     "cPickle marshal dill cloudpickle joblib torch pdb bdb cProfile profile trace timeit doctest unittest "
     "test inspect gc ast types functools operator itertools logging turtle idlelib lib2to3 pydoc "
-    "rlcompleter"
+    "rlcompleter py_compile compileall pandas numexpr sympy yaml pexpect weave fabric git IPython keras "
+    "tensorflow h5py PIL matplotlib pylab sh jinja2 mako paramiko psutil docker lxml Cython pyximport"
 )
 DANGEROUS_MODULES: Final = frozenset(_MODULES.split())
 """Modules of the standard library, and well-known ones beside it, that run programs, reach files or the
@@ -156,26 +157,44 @@ DANGEROUS_NAMES: Final = frozenset(
             "eval exec execfile compile open file input raw_input apply reload __import__ getattr setattr delattr vars "
             "globals locals breakpoint map filter reduce type memoryview help exit quit",
         ),
-        ("numpy", "load loadtxt genfromtxt fromfile fromregex memmap save savetxt savez f2py distutils"),
+        ("numpy", "loadtxt genfromtxt fromfile fromregex memmap savetxt savez DataSource f2py distutils testing lib"),
+        ("numpy.core numpy._core", "memmap records"),
         ("numpy.core.multiarray numpy._core.multiarray", "fromfile"),
-        ("numpy.testing._private.utils", "runstring"),
+        ("scipy", "io weave"),
         ("codecs _codecs", "open lookup register"),
         ("copy_reg copyreg", "add_extension"),
     )
     for module in modules.split()
     for name in names.split()
 )
-"""Single names of the same kind in modules that are harmless as a whole."""
+"""Single names of the same kind in modules of which others are not."""
+
+
+RUNS: Final = re.compile(
+    r"__\w+__|eval|exec\w*|compile|system|[Pp]open\d?|spawn\w*|[gs]etattr|delattr"
+    r"|(?:\w+_)?(?:loads?|open|read|save|write)(?:_\w+)?"
+)
+"""Names of the same kind in any module: by what they are called they run code, or reach files or all there is."""
+
+HOMES: Final = frozenset(("ocrolib", "ocropy", "ocropus", "kraken"))
+"""Packages whose functions run code and shells and reach files: `ocrolib.common.pyconstruct` and `save_object`,
+`kraken.lib.models.load_any`. Their modules also hold what they import, such as all of pylab."""
 
 
 def verdict_of(module: str, name: str) -> str:
     """What a name means: `allowed`, `unknown` or `dangerous`; see `Global`."""
     if module and stub_of(module, name):
         return "allowed"
-    path = f"{module}.{name}"
-    parts = path.split(".")
+    # OCRopus' own loader runs `"import " + module`; what is too long to be told could hide anything.
+    if (module and not GLOBAL.fullmatch(f"{module}.x")) or max(len(module), len(name)) >= MAX_NAME:
+        return "dangerous"
+    parts, attributes = f"{module}.{name}".split("."), name.split(".")
     below = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    return "dangerous" if parts[0] in DANGEROUS_MODULES or below & DANGEROUS_NAMES else "unknown"
+    # The fourth protocol looks up attributes of attributes.
+    runs = not DANGEROUS_MODULES.isdisjoint((parts[0], *attributes)) or any(map(RUNS.fullmatch, attributes))
+    function = not (parts[-1][:1].isupper() or NORMALIZE.fullmatch(parts[-1]))
+    at_home = module in OCROPUS or not HOMES.isdisjoint(parts)
+    return "dangerous" if runs or below & DANGEROUS_NAMES or (at_home and function) else "unknown"
 
 
 Note = Callable[..., object]

@@ -110,6 +110,9 @@ def _pyrnn_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | 
             problem = problem or error
     if not shown and found.remains:
         shown = _remaining_facts(found.remains, found.model.logs if found.model else found.remains.logs)
+    followed = found.unfollowed is None
+    if followed:
+        shown["notes"] = tuple(dict.fromkeys((*source.remarks, *shown.get("notes", ()))))
     return Facts(
         path=os.fspath(path),
         file=FileFacts(
@@ -119,7 +122,7 @@ def _pyrnn_facts(path: str | os.PathLike[str], limits: Limits, reader: Reader | 
             writer=_writer(found.protocol, named),
             size=source.size,
             unpacked_size=source.unpacked_size,
-            trailing_size=source.trailing_size if problem is None or shown else 0,
+            trailing_size=source.trailing_size if followed else 0,
             sha256=source.sha256,
         ),
         parts=dict(found.parts) if found.parts else None,

@@ -79,6 +79,9 @@ REFUSED: Final = "REFUSED, "
 VERDICTS: Final = {"allowed": "allowed", "unknown": f"{REFUSED}unknown", "dangerous": f"{REFUSED}DANGEROUS"}
 
 
+UNKNOWN: Final = "nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
+
+
 def globals_list(facts: Facts) -> Iterator[RenderableType]:
     """Verdict and name, a line a global, in the order of first use; then what that means, in words."""
     if facts.file.protocol is None:
@@ -98,7 +101,8 @@ def globals_list(facts: Facts) -> Iterator[RenderableType]:
     if facts.unfollowed:
         more.append(Text(f"looked through, but not followed to its end: {visible(facts.unfollowed)}", BAD))
     said = [Text(line, BAD if facts.dangerous else "") for line in _meaning(facts)]
-    yield Group(Heading(facts.path), table, *more, *said)
+    notes = [Text(f"note: {visible(note)}") for note in facts.notes]
+    yield Group(Heading(facts.path), table, *more, *said, *notes)
 
 
 def _meaning(facts: Facts) -> list[str]:
@@ -106,13 +110,15 @@ def _meaning(facts: Facts) -> list[str]:
     unknown = sum(name.verdict == "unknown" and bool(name.module) for name in facts.globals)
     others = sum(not name.module for name in facts.globals)
     dangerous = sum(name.verdict == "dangerous" for name in facts.globals)
+    if not facts.globals:
+        return ["no name was met, so nothing can be said of the rest" if facts.unfollowed else "it names nothing"]
     if not (unknown or dangerous or others or facts.unlisted_globals):
         return [f"every name {'that was met ' if facts.unfollowed else ''}belongs to an OCRopus model"]
     said = []
     if dangerous:
         said.append(f"names that run programs or reach files: {dangerous}; this is no model to load with anything else")
     if unknown:
-        said.append(f"names that are not known here: {unknown}; none of them is known to run programs or reach files")
+        said.append(f"names that are unknown here: {unknown}; {UNKNOWN}")
     if others:
         said.append(f"things that only another program could give: {others}")
     return said

@@ -156,6 +156,16 @@ def test_warnings_go_to_stderr(tmp_path: Path) -> None:
     assert "classes were reordered" in run("convert", source, "--force").stderr
 
 
+def test_what_follows_the_pickle_is_a_warning(tmp_path: Path) -> None:
+    source, target = tmp_path / "m", tmp_path / "m.hdf5"
+    source.write_bytes(dump(recognizer()) + b"cos\nsystem\n)R.")
+    done = run("convert", source)
+    said = "14 bytes behind the pickle do not belong to it, and begin as another pickle does"
+    assert (done.exit_code, done.stderr) == (0, f"warning: {source}: {said}\n")
+    again = run("convert", source)
+    assert (again.exit_code, again.stdout, again.stderr) == (0, f"{target} is up to date\n", "")
+
+
 def test_ignored_damage_is_a_warning(tmp_path: Path) -> None:
     source = tmp_path / "m.gz"
     source.write_bytes(SOURCE.read_bytes()[:-8] + bytes(8))
@@ -184,7 +194,8 @@ def test_a_hostile_name_of_a_global_is_escaped(tmp_path: Path) -> None:
     source = tmp_path / "m"
     source.write_bytes(dump(Name("os\x1b[2J", "[red]x")))
     assert run("convert", source).stderr == (
-        f"error: {source}: refused global os\\x1b[2J.[red]x: not part of an OCRopus line recognizer\n"
+        f"error: {source}: refused global os\\x1b[2J.[red]x: not part of an OCRopus line recognizer; "
+        "it runs programs or reaches files; show --globals lists all it names\n"
     )
 
 

@@ -207,7 +207,7 @@ def test_the_report_on_stdout_is_in_the_order_of_the_sources(tree: Path) -> None
     assert done.stderr.splitlines() == [
         "1 file is no model",
         f"refused: {tree / 'evil.pyrnn'}: refused global os.system: not part of an OCRopus line recognizer; "
-        "it runs programs or reaches files",
+        "it runs programs or reaches files; show --globals lists all it names",
         f"refused: {tree / 'sub' / 'broken.pyrnn.gz'}: gzip data is damaged or cut off: fetch the file again",
     ]
     good = run("convert", tree / "a.pyrnn.gz", tree / "sub" / "no-suffix", "-q")
@@ -482,7 +482,7 @@ def test_a_terminal_gets_each_refusal_once_and_the_totals_last(tree: Path, width
     lines = visible_lines(screen)
     assert code == 1
     why = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
-    reason = f"refused: {tree / 'evil.pyrnn'}: {why}"
+    reason = f"refused: {tree / 'evil.pyrnn'}: {why}; show --globals lists all it names"
     assert [line for line in lines if "evil.pyrnn" in line and not re.search(r"\d/6 ", line)] == [reason]
     assert [line.split()[0] for line in lines if line.strip()][-6:] == [
         *("converted", "up", "duplicate", "refused", "failed", "total")

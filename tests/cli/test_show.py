@@ -241,6 +241,7 @@ def test_a_refused_pickle_is_one_red_line(what: str, tmp_path: Path, monkeypatch
     Path("m").write_bytes(data)
     done = show("m")
     danger = "" if "persistent" in what else "; it runs programs or reaches files"
+    danger += "; show --globals lists all it names"
     line = f"error: m: refused {culprit}: not part of an OCRopus line recognizer{danger}\n"
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", line)
     coloured = show("m", FORCE_COLOR="1", TERM="xterm").stderr
@@ -278,6 +279,44 @@ def test_globals_of_a_pickle_that_cannot_be_loaded(tmp_path: Path) -> None:
     )
     assert listed[2:] == ["every name that was met belongs to an OCRopus model"]
     assert show(DIGITS, "--globals").stdout.endswith("\nevery name belongs to an OCRopus model\n")
+
+
+def test_nothing_is_said_for_a_name_that_is_unknown(tmp_path: Path) -> None:
+    path = write(tmp_path / "m", recognizer(changes={"extra": Call(Name("fork", "Thing"), (Text("a"),))}))
+    done = show(path, "--globals", COLUMNS="200")
+    assert re.search(r"^REFUSED, unknown +fork.Thing\n +called with \(b?'a'\)$", done.stdout, re.MULTILINE)
+    assert done.stdout.splitlines()[-1] == (
+        "names that are unknown here: 1; nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x80\x02K\x01.", "it names nothing"),
+        (b"\x80\x02K\x01", "no name was met, so nothing can be said of the rest"),
+    ],
+)
+def test_where_there_is_no_name_none_is_said_to_be_good(data: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(data)
+    assert show(path, "--globals").stdout.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize("value", [recognizer(), Name("os", "system"), 1], ids=["a model", "an attack", "no model"])
+def test_what_follows_a_pickle_is_told(value: object, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(dump(value, Dialect(2)) + b"cos\nsystem\n(S'x'\ntR.")
+    said = "20 bytes behind the pickle do not belong to it, and begin as another pickle does"
+    assert show(path, "--globals", COLUMNS="200").stdout.splitlines()[-1] == f"note: {said}"
+    told = json.loads(show(path, "--json").stdout)
+    assert (told["notes"], told["file"]["trailing_size"]) == ([said], 20)
+
+
+def test_padding_behind_a_pickle_is_no_news(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(dump(recognizer()) + bytes(512))
+    assert show(path, "--globals").stdout.splitlines()[-1] == "every name belongs to an OCRopus model"
 
 
 def test_an_hdf5_file_names_no_globals(tmp_path: Path) -> None:
@@ -370,7 +409,7 @@ def test_hostile_text_in_lists(evil: Path) -> None:
     hostile = evil.with_name("\x1b\u202e")
     hostile.write_bytes(b"\x80\x02c[red]\x1b[31m\xe2\x80\xae\n<script>\n.")
     done = show(hostile, "--globals")
-    assert r"REFUSED, unknown  [red]\x1b[31m\u202e.<script>" in done.stdout
+    assert r"REFUSED, DANGEROUS  [red]\x1b[31m\u202e.<script>" in done.stdout
     assert done.stderr.startswith(f"error: {evil.parent}/\\x1b\\u202e: refused global [red]\\x1b[31m\\u202e.<script>")
 
 

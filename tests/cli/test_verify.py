@@ -98,7 +98,7 @@ def test_unreadable_models_exit_1(result: Path, tmp_path: Path) -> None:
     done = run("verify", hostile, result)
     assert (done.exit_code, done.stdout) == (1, "")
     said = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
-    assert done.stderr == f"error: {hostile}: {said}\n"
+    assert done.stderr == f"error: {hostile}: {said}; show --globals lists all it names\n"
 
 
 @pytest.mark.parametrize("arguments", [[], [SOURCE], ["a", "b", "c"], [MODELS, SOURCE], [MODELS, MODELS, MODELS]])

@@ -131,7 +131,8 @@ def test_the_commands_tell_of_a_dangerous_name(tmp_path: Path) -> None:
     source.write_bytes(EVIL)
     line = hold_promise(here("convert", source))
     assert line.endswith(
-        "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files\n"
+        "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files; "
+        "show --globals lists all it names\n"
     )
     said = "warning: --allow-global os.system: a name that runs programs or reaches files; "
     for command in ("convert", "verify", "show"):

@@ -299,8 +299,37 @@ def test_nothing_is_imported(written: Write) -> None:
         *(("torch.load", "dangerous"), ("ctypes.CDLL", "dangerous"), ("pickle.loads", "dangerous")),
         *(("builtins.dict", "allowed"), ("ocrolib.lstm.LSTM", "allowed"), ("lstm.lstm.Codec", "allowed")),
         *(("numpy.dtype", "allowed"), ("collections.OrderedDict", "allowed")),
-        *(("osx.system", "unknown"), ("my.fork.LSTM", "unknown"), ("builtins.evaluate", "unknown")),
-        *(("numpy.random.RandomState", "unknown"), ("ocrolib.lstm.LSTM.__init__", "unknown")),
+        *(("osx.path", "unknown"), ("my.fork.LSTM", "unknown"), ("builtins.evaluate", "unknown")),
+        *(("numpy.random.RandomState", "unknown"), ("ocrolib.lstm.LSTM.__init__", "dangerous")),
+        # What OCRopus and kraken have themselves, or import: `from pylab import *` is in `ocrolib.morph`.
+        *(
+            (f"ocrolib.common.{name}", "dangerous")
+            for name in ("pyconstruct", "mkpython", "load_object", "save_object")
+        ),
+        *((f"ocrolib.common.{name}", "dangerous") for name in ("glob_all", "set_params", "die", "os", "write_text")),
+        *(("ocrolib.common.unpickle_find_global", "dangerous"), ("ocrolib.native.compile_and_load", "dangerous")),
+        *(("ocrolib.lstm.load", "dangerous"), ("lstm.load", "dangerous"), ("ocrolib.morph.fromfile", "dangerous")),
+        *(("ocrd_cis.ocropy.ocrolib.common.die", "dangerous"), ("kraken.lib.models.load_any", "dangerous")),
+        *(("kraken.lib.models.pyrnn_to_hdf5", "dangerous"), ("kraken.lib.vgsl.TorchVGSLModel.load_model", "dangerous")),
+        *(("ocrolib.lstm.normalize_nfkc", "allowed"), ("ocrolib.common.normalize_text", "unknown")),
+        *(("ocropy_master.ocrolib.lstm.LSTM", "unknown"), ("kraken.lib.lstm.BIDILSTM", "unknown")),
+        # Names of the fourth protocol, of which Python looks up part after part.
+        *(("__main__.__builtins__.eval", "dangerous"), ("ocrolib.lstm.os.system", "dangerous")),
+        *(("fork.tools.subprocess.Popen", "dangerous"), ("fork.X.__globals__", "dangerous")),
+        *(("fork.tools.system", "dangerous"), ("fork.tools.popen2", "dangerous"), ("fork.io", "dangerous")),
+        *(("__main__.LSTM", "unknown"), ("__main__.normalize_komi", "unknown"), ("__builtin__.complex", "unknown")),
+        # Known ways to run code.
+        *(("pandas.eval", "dangerous"), ("pandas.read_pickle", "dangerous"), ("numexpr.evaluate", "dangerous")),
+        *(("sympy.sympify", "dangerous"), ("yaml.unsafe_load", "dangerous"), ("pexpect.run", "dangerous")),
+        *(("weave.inline", "dangerous"), ("scipy.weave.inline", "dangerous"), ("git.Repo", "dangerous")),
+        *(("fabric.api.local", "dangerous"), ("IPython.embed", "dangerous"), ("keras.models.load_model", "dangerous")),
+        *(("tensorflow.io.read_file", "dangerous"), ("h5py.File", "dangerous"), ("PIL.Image.open", "dangerous")),
+        *(("matplotlib.pyplot.savefig", "dangerous"), ("pylab.savefig", "dangerous"), ("sh.Command", "dangerous")),
+        *(("jinja2.Template", "dangerous"), ("new.code", "dangerous"), ("joblib.load", "dangerous")),
+        *((f"numpy.{name}", "dangerous") for name in ("fromfile", "save", "memmap", "loads", "lib.npyio.load")),
+        *((f"numpy.{name}", "dangerous") for name in ("core.memmap.memmap", "testing.rundocs", "DataSource")),
+        *(("dill.loads", "dangerous"), ("cloudpickle.loads", "dangerous"), ("scipy.io.loadmat", "dangerous")),
+        *(("fork.tools.load_all", "dangerous"), ("fork.tools.reopen", "unknown"), ("fork.tools.loader", "unknown")),
     ],
 )
 def test_verdicts(path: str, verdict: str) -> None:
@@ -311,11 +340,44 @@ def test_verdicts(path: str, verdict: str) -> None:
     assert verdict_of(head, rest) == verdict or verdict == "allowed"
 
 
+@pytest.mark.parametrize(
+    "module",
+    ['json;import os;os.system("x")', "json as x", "json,os", "os\n", " os", "a..b", ".a", "a.", "1a", "m" * 501],
+)
+def test_a_module_that_is_no_name_is_dangerous(module: str, written: Write) -> None:
+    """OCRopus' own loader runs `exec "import " + module`."""
+    assert verdict_of(module, "dumps") == "dangerous"
+    if "\n" not in module:
+        assert [name.verdict for name in named_globals(written(b"\x80\x02c" + module.encode() + b"\ndumps\n."))] == [
+            "dangerous"
+        ]
+
+
+def test_nothing_behind_the_part_of_a_name_that_is_told_hides() -> None:
+    assert verdict_of("m", "x." * 400 + "os.system") == "dangerous"
+    (name,) = audited(b"\x80\x04\x8c\x01mX\x29\x03\0\0" + b"x." * 400 + b"os.system\x93.")
+    assert name.verdict == "dangerous"
+
+
+@pytest.mark.parametrize("prefix", ["", "ocrd_cis.ocropy.ocrolib."])
+def test_names_with_a_hyphen_are_names(prefix: str) -> None:
+    assert verdict_of(f"{prefix}ocropus-rtrain", "Trainer") == "unknown"
+
+
 def test_arguments_are_told_as_python_would_write_them() -> None:
     inner = Call(Name("os", "getenv"), (Text("HOME"),))
     arguments = (Text("\x1b[2J\u202e"), b"a\n", 5, -1.5, None, [1, (2, [3, [4]])], Name("os", "x"), inner)
     (call,) = audited(dump(Call(Name("os", "popen"), arguments)))[0].calls
     assert call == r"'\x1b[2J\u202e', b'a\n', 5, -1.5, None, (1, (2, a list)), os.x, os.getenv(...)"
+
+
+def test_arguments_of_unknown_names_are_told_too(written: Write) -> None:
+    thing, known = Name("fork", "Thing"), Name("collections", "OrderedDict")
+    data = dump(
+        [Call(thing, (Text("rm"), 1)), Call(known, ([],)), Call(Name("os", "getenv"), (Text("x"),))], Dialect(2)
+    )
+    told = {name.path: name.calls for name in named_globals(written(data))}
+    assert told == {"fork.Thing": ("'rm', 1",), "collections.OrderedDict": (), "os.getenv": ("'x'",)}
 
 
 def test_arguments_that_are_long_many_or_endless_are_cut() -> None:

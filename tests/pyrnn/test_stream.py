@@ -20,7 +20,10 @@ from pyrnn2hdf5.files.paths import open_regular
 from pyrnn2hdf5.files.sources import SourceFacts
 from pyrnn2hdf5.limits import DEFAULT_LIMITS, Limits
 from pyrnn2hdf5.pyrnn import stream as source
+from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.pyrnn.stream import checked_stream, open_source
+
+from ..pickles import dump, recognizer
 
 PICKLE = b"\x80\x02]q\x00."
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -86,6 +89,34 @@ def test_bytes_after_the_pickle_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "m.gz"
     path.write_bytes(gzip.compress(PICKLE + b"second"))
     assert read(path)[1].trailing_size == 6
+
+
+SECOND = dump(recognizer())
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [
+        *((padding, ()) for padding in (b"", bytes(512), bytes(100_000), b"\r\n\x1a", b" \n\0")),
+        (b"\x01", ("1 byte behind the pickle does not belong to it",)),
+        (bytes(50) + b"garbage", ("57 bytes behind the pickle do not belong to it",)),
+        (bytes(100_000) + b"x", ("100001 bytes behind the pickle do not belong to it",)),
+        *(
+            (second, (f"{len(second)} bytes behind the pickle do not belong to it, and begin as another pickle does",))
+            for second in (SECOND, b"\n" + SECOND, b"cos\nsystem\n(S'x'\ntR.")
+        ),
+    ],
+    ids=lambda what: repr(what)[:20],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_what_follows_a_pickle_is_told_unless_it_is_padding(
+    pack: Callable[[bytes], bytes], behind: bytes, said: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(pack(SECOND + behind))
+    facts = read(path, len(SECOND))[1]
+    assert (facts.remarks, facts.trailing_size) == (said, len(behind))
+    assert load_pyrnn(path).notes == said
 
 
 @pytest.mark.parametrize("compression", PACKERS)
