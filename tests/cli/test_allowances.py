@@ -61,7 +61,7 @@ def test_the_options_for_all_names_are_listed_at_once(tmp_path: Path) -> None:
     options = offered(source)
     assert sorted(options[1::2]) == [f"fork.util.Namespace{number}" for number in range(9)]
     assert run("convert", source, *options).exit_code == 0
-    assert "names that are not known here: 9; none of them is known to run" in run("show", source, "--globals").stdout
+    assert "names that are unknown here: 9; nobody has said what they do" in run("show", source, "--globals").stdout
     # Nothing is refused any more, one name runs programs, or no option can name it.
     assert offered(source, *options) == []
     for name in (Name("os", "system"), Name("x y", "z")):

@@ -104,6 +104,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     assert done.exit_code == 1
     reasons = [line.partition("  error: ")[2] for line in done.stdout.splitlines()]
     danger = "refused global os.system: not part of an OCRopus line recognizer; it runs programs or reaches files"
+    danger += "; show --globals lists all it names"
     assert reasons == ["", "expected a pickle, got text that begins with 'garbage'", "", danger, ""]
     told = [json.loads(line) for line in show(tmp_path, "--json").stdout.splitlines()]
     assert [one["status"] for one in told] == ["failed", "shown", "failed", "shown"]
@@ -285,7 +286,7 @@ def test_nothing_is_said_for_a_name_that_is_unknown(tmp_path: Path) -> None:
     path = write(tmp_path / "m", recognizer(changes={"extra": Call(Name("fork", "Thing"), (Text("a"),))}))
     done = show(path, "--globals", COLUMNS="200")
     assert re.search(r"^REFUSED, unknown +fork.Thing\n +called with \(b?'a'\)$", done.stdout, re.MULTILINE)
-    assert done.stdout.splitlines()[-1] == (
+    assert done.stdout.splitlines()[-2] == (
         "names that are unknown here: 1; nobody has said what they do, and only pyrnn2hdf5 reads such a file safely"
     )
 
