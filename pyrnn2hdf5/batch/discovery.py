@@ -1,4 +1,4 @@
-"""Which files of a folder are models, and which result belongs to which source."""
+"""Which files of a folder are models, results or line images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from ..errors import SourceError
-from ..files.paths import SOURCE_NAME, default_target, sha256_of
+from ..files.paths import SOURCE_NAME, sha256_of
 from ..limits import DEFAULT_LIMITS, Limits
 from ..load import is_hdf5, is_onnx, is_pronn, recorded_source
 from ..pyrnn.stream import archive_in_words, is_pyrnn
@@ -29,8 +28,9 @@ ONNX: Final = "ONNX"
 LINK: Final = "link"
 DEAD_LINK: Final = "dead link"
 
-SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db")
-"""What macOS and Windows put beside a user's files; `._m.pyrnn` holds what macOS knows of `m.pyrnn`."""
+SYSTEM_NAME: Final = re.compile(r"\._.*|\.DS_Store|__MACOSX|Thumbs\.db|\.(git|hg|svn)")
+"""What macOS, Windows and version control put beside a user's files: `._m.pyrnn` holds what macOS knows of `m.pyrnn`,
+`.git` old versions of everything."""
 
 IMAGE_NAME: Final = re.compile(r"[^.].*\.(png|tiff?|jpe?g|jp2|webp|bmp|gif|p[bgnp]m)", re.IGNORECASE)
 
@@ -67,14 +67,6 @@ class ImageFile(NamedTuple):
     relative: Path
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A source and the result that belongs to it; None where none was found."""
-
-    source: Path
-    result: Path | None
-
-
 def source_files(
     folder: Path,
     unlisted: Unlisted = tell_by_raising,
@@ -104,7 +96,7 @@ def source_files(
             skipped(SkippedFile(path, HDF5))
         return found
     known = {sha256_if_readable(path) for path in found}
-    return sorted([*found, *(path for path in stored if _recorded_sha256(path) not in known)])
+    return sorted([*found, *(path for path in stored if recorded_sha256(path) not in known)])
 
 
 def sha256_if_readable(path: Path, limits: Limits = DEFAULT_LIMITS) -> str:
@@ -115,7 +107,7 @@ def sha256_if_readable(path: Path, limits: Limits = DEFAULT_LIMITS) -> str:
         return ""
 
 
-def _recorded_sha256(path: Path) -> str | None:
+def recorded_sha256(path: Path) -> str | None:
     """The SHA-256 of the source that a result records, where it records one."""
     source = recorded_source(path)
     return source.sha256 if source else None
@@ -203,56 +195,3 @@ def _files(folder: Path, unlisted: Unlisted, skipped: Skipped = tell_nobody, pat
                 yield path
             else:
                 skipped(SkippedFile(path, NO_MODEL))
-
-
-def pairs(
-    sources: Path, results: Path, unlisted: Unlisted = tell_by_raising, skipped: Skipped = tell_nobody
-) -> tuple[list[Pair], list[Path]]:
-    """Pairs of two folders (or of one, given twice), and the results that belong to no source.
-
-    A result that records the SHA-256 of a source belongs to it, wherever it lies; one that records
-    none, as kraken writes them, belongs to the source after which it is named. Sources are pyrnn and pronn files, and
-    HDF5 files from which ONNX was made.
-    """
-    found = result_files(results, unlisted)
-    recorded = {path: _recorded_sha256(path) for path in found}
-    by_sha256: dict[str, Path] = {}
-    for path, sha256 in recorded.items():
-        if sha256:
-            by_sha256.setdefault(sha256, path)
-    paired = []
-    sources_of: dict[str, Path] = {}
-
-    def told(file: SkippedFile) -> None:
-        # Of results those are told that belong to no source.
-        if file.why not in (HDF5, ONNX):
-            skipped(file)
-
-    for source in source_files(sources, unlisted, told):
-        named = default_target(results / source.relative_to(sources))
-        sha256 = sha256_if_readable(source)
-        if recorded.get(named) == sha256:
-            result: Path | None = named
-        else:
-            # A named result of another source is still what a user would take for this one.
-            result = by_sha256.get(sha256) or (named if named in recorded else None)
-        paired.append(Pair(source, result))
-        sources_of.setdefault(sha256, source)
-    # ONNX may have been made from HDF5, which is a source then.
-    wanted = {recorded[path] for path in found if is_onnx(path)} - sources_of.keys()
-    if wanted - {None}:
-        for stored in filter(_is_hdf5, result_files(sources, lambda _: None)):
-            if (sha256 := sha256_if_readable(stored)) in wanted:
-                sources_of.setdefault(sha256, stored)
-    used = {*(pair.result for pair in paired), *sources_of.values()}
-    unpaired = []
-    for path in found:
-        if path in used:
-            continue
-        recorded_sha256 = recorded[path]
-        if recorded_sha256 and recorded_sha256 in sources_of:
-            # A second result of a source is one of its results too.
-            paired.append(Pair(sources_of[recorded_sha256], path))
-        else:
-            unpaired.append(path)
-    return paired, unpaired

@@ -28,7 +28,7 @@ DOCUMENTS: Final = "https://github.com/pyrnn2hdf5/pyrnn2hdf5/blob/main/docs"
 def _more(page: str) -> str:
     """What every help ends with."""
     codes = "Exit codes: 0 good, 1 a file was refused or failed, 2 wrong usage,"
-    return f"\b\n{codes}\n130 interrupted, 143 terminated. More:\n{DOCUMENTS}/{page}.md"
+    return f"\b\n{codes}\n130 interrupted, 141 nobody reads stdout, 143 terminated. More:\n{DOCUMENTS}/{page}.md"
 
 
 app = typer.Typer(
@@ -94,9 +94,6 @@ app.command(
 )(ocr.ocr)
 app.add_typer(models.models, name="models", epilog=_examples("models", "models clean"))
 
-
-CLOSED_PIPE: Final = 128 + 13
-"""The exit code where nobody reads stdout any more: that of a tool which SIGPIPE ends."""
 
 _stopped: Exit | None = None
 
@@ -173,10 +170,10 @@ def main() -> None:
             typer.echo("interrupted", err=True)
         # typer makes it a failure.
         if isinstance(stop.__context__, BrokenPipeError):
-            stop.code = CLOSED_PIPE
+            stop.code = Exit.CLOSED_PIPE
         raise
     except BrokenPipeError:
-        os._exit(CLOSED_PIPE)
+        os._exit(Exit.CLOSED_PIPE)
     except (OSError, MemoryError, ImportError) as error:
         # A full disk behind stdout, or no memory for a library, or what is no single model's.
         with contextlib.suppress(OSError):

@@ -29,6 +29,7 @@ class Exit(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     INTERRUPTED = 130
+    CLOSED_PIPE = 141  # as of a tool that SIGPIPE ends
     TERMINATED = 143
 
 

@@ -20,7 +20,6 @@ from .common import (
     Exit,
     explain,
     fail,
-    fail_of,
     failure_is_told,
     prepare_outputs,
     print_json,
@@ -47,7 +46,7 @@ from .progress import progress, say
 from .text_output import (
     conversion_details,
     conversion_line,
-    format_count,
+    found_instead,
     outcome_line,
     problem_lines,
     summary_lines,
@@ -205,7 +204,12 @@ def _convert_many(
     if not jobs:
         if report:
             _write_report(report, [], quiet=quiet)
-        fail_of(sources[0], SourceError(_found_instead(skipped)), as_json=as_json)
+        from ..conversion.outcome import Outcome
+
+        none = Outcome(sources[0], Path(output or sources[0]), error=SourceError(found_instead(skipped, options.to)))
+        if as_json:
+            print_json(outcome_record(none))
+        fail(f"{visible(none.source)}: {visible(none.error)}")
     if dry_run:
         for job in jobs:
             failed |= not _foresee(job, options, as_json=as_json)
@@ -260,16 +264,6 @@ def _write_report(report: Path, outcomes: list[Outcome], *, quiet: bool) -> None
         write_report(report, outcomes)
     if not quiet:
         typer.echo(f"report written to {visible(report)}", err=True)
-
-
-def _found_instead(skipped: list[SkippedFile]) -> str:
-    """What a folder holds in which there is nothing to convert."""
-    from ..batch.discovery import HDF5, ONNX
-
-    hdf5, onnx = (sum(file.why == why for file in skipped) for why in (HDF5, ONNX))
-    found = [f"{format_count(hdf5, 'HDF5 file')} (--to onnx takes these)"] if hdf5 else []
-    found += [format_count(onnx, "ONNX file")] if onnx else []
-    return f"expected pyrnn or pronn files, found {', '.join(found)}" if found else "expected models, found none"
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

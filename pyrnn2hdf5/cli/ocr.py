@@ -112,6 +112,8 @@ def ocr(
     with failure_is_told():
         require("ocr")
     found, failed = _find(images, as_json=as_json)
+    if not found:
+        raise typer.Exit(Exit.FAILED)
     paths = [image.path for image in found]
     targets = targets_of(found, output, suffix or ".txt") if output or suffix else [None] * len(found)
     used = _load(

@@ -10,6 +10,7 @@ from ..text import format_size, visible
 from .common import explain
 
 if TYPE_CHECKING:
+    from ..batch.discovery import SkippedFile
     from ..conversion.outcome import Conversion, Outcome
     from ..ocr.evaluation import Evaluation
     from ..verification.behaviour import Behaviour
@@ -191,6 +192,18 @@ def evaluation_lines(evaluation: Evaluation, images: Sequence[object]) -> list[s
             f"  {count:>3}  {_char(truth)}  {_char(read)}" for truth, read, count in evaluation.confusions[:SHOWN_ROWS]
         ]
     return lines
+
+
+def found_instead(skipped: Sequence[SkippedFile], to: str) -> str:
+    """What a folder holds in which there is nothing to convert."""
+    from ..batch.discovery import HDF5, ONNX
+
+    hdf5, onnx = (sum(file.why == why for file in skipped) for why in (HDF5, ONNX))
+    found = [f"{format_count(hdf5, 'HDF5 file')} (--to onnx takes these)"] if hdf5 else []
+    found += [format_count(onnx, "ONNX file")] if onnx else []
+    if not found:
+        return "expected models, found none"
+    return f"expected {'pyrnn or' if to == 'hdf5' else 'pyrnn, HDF5 or'} pronn files, found {', '.join(found)}"
 
 
 def format_count(number: int, what: str) -> str:

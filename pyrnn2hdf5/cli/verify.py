@@ -17,7 +17,7 @@ from ..text import visible
 from .common import (
     Exit,
     explain,
-    fail_of,
+    fail,
     failure_is_told,
     prepare_outputs,
     print_json,
@@ -30,7 +30,8 @@ from .options import AllowGlobals, LabelEncoding, MaxMemory, MaxSeconds, MaxSize
 from .text_output import verdict_lines, verdict_reason
 
 if TYPE_CHECKING:
-    from ..batch.discovery import Pair, SkippedFile
+    from ..batch.discovery import SkippedFile
+    from ..batch.pairing import Pair
     from ..batch.reports import Case
     from ..limits import Limits
     from ..sandbox.bounded import Reader
@@ -73,7 +74,8 @@ def verify(
     Either file may be pyrnn, pronn, HDF5 or our ONNX. Of folders, every source is compared with the results
     that record its SHA-256, or with one that bears its name, in the second folder or beside it.
     """
-    from ..batch.discovery import IMAGE_NAME, Pair, pairs
+    from ..batch.discovery import IMAGE_NAME
+    from ..batch.pairing import Pair, pairs
     from ..sandbox.bounded import Reader
 
     # What a shell makes of `--lines *.png` is one image of the option, and more among the models.
@@ -112,23 +114,34 @@ def verify(
             "limits": limits_of(max_size, max_memory, max_seconds, allow_global, label_encoding),
             "reader": reader,
         }
-        cases = [_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found]
-    if junit:
-        from ..batch.reports import junit as as_junit
-        from ..files.atomic import write_output
-
-        with failure_is_told():
-            write_output(junit, as_junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
-        if not quiet:
-            typer.echo(f"report written to {visible(junit)}", err=True)
+        cases: list[Case] = []
+        try:
+            cases.extend(_verify_pair(pair, options, as_json=as_json, quiet=quiet) for pair in found)
+        finally:
+            # Also after an interrupt.
+            if junit:
+                _write_report(junit, cases, quiet=quiet)
     if not found:
-        fail_of(folders[0], SourceError("expected models, found none"), as_json=as_json)
+        none = SourceError("expected models, found none")
+        if as_json:
+            print_json(failure_record(folders[0], none) | {"result": None})
+        fail(f"{visible(folders[0])}: {explain(none, folders[0])}")
     if folders and not (quiet or as_json):
         different, failures = (sum(getattr(case, how) is not None for case in cases) for how in ("failure", "error"))
         equal = len(cases) - different - failures
         typer.echo(f"{equal} equal, {different} different, {failures} failed")
     if failed or any(case.failure or case.error for case in cases):
         raise typer.Exit(Exit.FAILED)
+
+
+def _write_report(path: Path, cases: list[Case], *, quiet: bool) -> None:
+    from ..batch.reports import junit
+    from ..files.atomic import write_output
+
+    with failure_is_told():
+        write_output(path, junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
+    if not quiet:
+        typer.echo(f"report written to {visible(path)}", err=True)
 
 
 def _other_than(expected: str, given: list[Path]) -> typer.BadParameter:

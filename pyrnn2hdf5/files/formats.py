@@ -76,16 +76,17 @@ TAR_BLOCK: Final = 512
 """Bytes that a tar archive is made of, and its headers take."""
 
 
-def describe(head: bytes, stream: IO[bytes], file: IO[bytes] | None, packing: str | None) -> str | None:
+def describe(head: bytes, stream: IO[bytes], file: IO[bytes] | None, packing: str | None, most: int) -> str | None:
     """What begins with `head`, in words; None where that is not known.
 
     `stream` is at its beginning, unpacked; `file` is the same where nothing packs it, and can seek.
+    Of a tar archive `most` bytes are read.
     """
     if _is_tar_header(head[:TAR_BLOCK]):
         packed = f" packed by {packing}" if packing else ""
         model = None
         with contextlib.suppress(SourceError):
-            model = _model_in_tar(stream)
+            model = _model_in_tar(stream, most)
         return f"a tar archive{packed}" + _holding(model)
     name = next((name for beginning, name in OTHER_FORMATS if re.match(beginning, head, re.DOTALL)), None)
     return _describe_zip(file) if name == ZIP and file else name
@@ -140,9 +141,9 @@ def _describe_zip(file: IO[bytes]) -> str:
     return ZIP + _holding(next(filter(_is_model, names), None))
 
 
-def _model_in_tar(stream: IO[bytes]) -> str | None:
+def _model_in_tar(stream: IO[bytes], most: int) -> str | None:
     """The name of the first model in a tar archive, as far as it is looked at."""
-    left = MAX_SKIPPED
+    left = most
     for _ in range(MAX_MEMBERS):
         header = stream.read(TAR_BLOCK)
         if not _is_tar_header(header):
@@ -154,7 +155,7 @@ def _model_in_tar(stream: IO[bytes]) -> str | None:
             return name
         size = header[124:136].strip(b" \0")
         # A size that is not in octal digits is one of gigabytes.
-        blocks = -(-int(size, 8) // TAR_BLOCK) if re.fullmatch(rb"[0-7]+", size) else MAX_SKIPPED
+        blocks = -(-int(size, 8) // TAR_BLOCK) if re.fullmatch(rb"[0-7]+", size) else most
         left -= TAR_BLOCK * (blocks + 1)
         if left < 0:
             break

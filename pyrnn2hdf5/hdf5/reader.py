@@ -142,15 +142,16 @@ def _in_words(file: IO[bytes], error: OSError) -> str:
     if "file signature not found" not in str(error):
         return f"not a readable HDF5 model: {error}"
     # Imported when something else than HDF5 is met.
-    from ..files.formats import describe, describe_text
+    from ..files.formats import MAX_SKIPPED, describe, describe_text
     from ..files.packings import packing_of
 
     file.seek(0)
     head = file.read(BEGINNING)
     if not head:
         return "expected an HDF5 file, got an empty file"
+    file.seek(0)
     packing = packing_of(head)
-    what = f"{packing.name} data" if packing else describe(head, file, file, None) or describe_text(head)
+    what = f"{packing.name} data" if packing else describe(head, file, file, None, MAX_SKIPPED) or describe_text(head)
     return f"expected an HDF5 file, got {what or f'data that begins with {head[:8]!r}'}"
 
 

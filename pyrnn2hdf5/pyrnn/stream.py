@@ -121,14 +121,18 @@ class SourceStream:
         if problem and (not self._unpackers or self._ends_within(most)):
             raise self._damage_error() or problem
 
-    def describe(self, most: int) -> str | None:
-        """What of another kind begins with these bytes, in words; of each stage at most so many are read for it."""
+    def describe(self, most: int, unpacked: int | None = None) -> str | None:
+        """What of another kind begins with these bytes, in words.
+
+        So many bytes are read for it at most: of each packing, and of what is `unpacked`, where that is given.
+        """
         from ..files import formats
 
         for stage in self._stages[:-1]:
             stage.patience = stage.size + most
         plain = not self._unpackers
-        return formats.describe(self.head, self.reader, self._file if plain else None, self._packing)
+        file, most = self._file if plain else None, unpacked or formats.MAX_SKIPPED
+        return formats.describe(self.head, self.reader, file, self._packing, most)
 
     def _problem(self, text: str | None) -> Pyrnn2Hdf5Error | None:
         """What is wrong with the first bytes, which may be those of a text."""
@@ -250,7 +254,7 @@ def archive_in_words(path: str | os.PathLike[str]) -> str | None:
 
     try:
         with open_regular(path) as file:
-            what = SourceStream(Path(path).name, file, DEFAULT_LIMITS.size).describe(MAX_PEEK)
+            what = SourceStream(Path(path).name, file, DEFAULT_LIMITS.size).describe(MAX_PEEK, MAX_PEEK)
     except (SourceError, OSError, MemoryError):
         return None
     return what if what and what.endswith(UNPACK) else None

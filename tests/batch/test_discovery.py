@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pathlib
 import pickle
 import pickletools
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.batch.discovery import NO_MODEL, Pair, SkippedFile, pairs, source_files
+from pyrnn2hdf5.batch.discovery import NO_MODEL, SkippedFile, source_files
+from pyrnn2hdf5.batch.pairing import Pair, pairs
 from pyrnn2hdf5.batch.runner import plan
+from pyrnn2hdf5.files.packings import Stage, Unpacker
+from pyrnn2hdf5.pyrnn.stream import archive_in_words
 
 from ..conftest import MODELS
 from ..pickles import dump, recognizer
@@ -38,6 +43,33 @@ def test_what_macos_and_windows_leave_is_no_model(tmp_path: Path) -> None:
     skipped: list[SkippedFile] = []
     assert source_files(tmp_path, skipped=skipped.append) == [tmp_path / "b" / "c.pyrnn"]
     assert skipped == []
+
+
+def test_old_versions_in_a_repository_are_no_models(tmp_path: Path) -> None:
+    for name in (".git/lfs/objects/0a/0b/x", ".hg/store/a.pyrnn.gz", "a/.svn/b.pyrnn.gz", "a/c.pyrnn.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SOURCE, tmp_path / name)
+    assert source_files(tmp_path) == [tmp_path / "a" / "c.pyrnn.gz"]
+
+
+def test_a_search_unpacks_little_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tarfile.open(tmp_path / "m.tar.bz2", "w:bz2") as archive:
+        large = tarfile.TarInfo("large")
+        large.size = 2**24
+        archive.addfile(large, io.BytesIO(bytes(large.size)))
+        archive.add(SOURCE, "d.pyrnn.gz")
+    read = 0
+
+    def count(stage: Stage, unpacked: memoryview) -> int:
+        nonlocal read
+        size = readinto(stage, unpacked)
+        read += size if isinstance(stage, Unpacker) else 0
+        return size
+
+    readinto = Stage.readinto
+    monkeypatch.setattr(Stage, "readinto", count)
+    assert archive_in_words(tmp_path / "m.tar.bz2") is None
+    assert 0 < read < 2**21
 
 
 @pytest.mark.parametrize(

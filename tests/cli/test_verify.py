@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pyrnn2hdf5
-from pyrnn2hdf5.batch.discovery import pairs
+from pyrnn2hdf5.batch.pairing import pairs
 from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.sandbox import bounded
 from pyrnn2hdf5.sandbox.process import Process

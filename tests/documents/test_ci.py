@@ -136,6 +136,15 @@ def run_hook(name: str, *files: str, args: tuple[str, ...] | None = None) -> int
     return subprocess.run(words(shlex.join(command)), capture_output=True, check=False).returncode
 
 
+def test_a_name_of_a_file_is_no_option_of_a_hook(checkout: Path) -> None:
+    shutil.copy("models/digits.pyrnn.gz", "other.pyrnn")
+    before = Path("other.pyrnn").read_bytes()
+    Path("--html=other.pyrnn").write_bytes(b"cos\nsystem\n(S'touch canary'\ntR.")
+    assert run_hook("scan-models", "--html=other.pyrnn", "models/digits.pyrnn.gz") == 1
+    assert Path("other.pyrnn").read_bytes() == before
+    assert not (checkout / "canary").exists()
+
+
 def test_hooks_take_what_is_good_and_refuse_what_is_not(checkout: Path) -> None:
     for name in ("pip", "pyrnn2hdf5", "numpy"):
         Path(f"{name}.py").unlink()

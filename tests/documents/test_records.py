@@ -35,6 +35,8 @@ COMMANDS: Final = {
         "convert fixtures/pronn/digits.pronn -o pronn.onnx --to onnx --json",
         "convert two.hdf5 -o two.onnx --to onnx --json --no-verify",
         "convert evil.pyrnn --json",
+        "convert nothing -o converted --json",
+        "convert nothing swapped --dry-run --json",
     ),
     "verify": (
         f"verify {MODEL} digits.onnx --json --lines fixtures/lines/line-0.png",
@@ -45,6 +47,7 @@ COMMANDS: Final = {
         "verify evil.pyrnn digits.hdf5 --json",
         "verify fork.pyrnn digits.hdf5 --json",
         "verify fixtures/models --json",
+        "verify nothing --json",
     ),
     "show": (
         "show fixtures/models fixtures/pronn digits.hdf5 two.hdf5 digits.onnx odd.pyrnn --json",
@@ -89,6 +92,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("two.hdf5", "digits.onnx", "odd.pyrnn", "fixtures/pronn/digits.pronn"):
         shutil.copy(name, "models")
     Path("models/broken.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    Path("nothing").mkdir()
     # A truth that is not what the image shows, for a confusion.
     Path("swapped").mkdir()
     shutil.copy("fixtures/lines/line-0.png", "swapped/line.png")

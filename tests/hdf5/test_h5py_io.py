@@ -17,6 +17,7 @@ from pyrnn2hdf5.hdf5.reader import read_by_library as read
 from pyrnn2hdf5.load import load_file
 
 from ..conftest import MODELS
+from ..files.test_formats import tar
 from ..hdf5_files import random_model, written
 
 EXPECTED_LAYOUT = {
@@ -90,6 +91,10 @@ def test_the_same_model_gives_the_same_bytes(options: dict[str, bool]) -> None:
         ((MODELS / "digits.pyrnn.gz").read_bytes(), "expected an HDF5 file, got gzip data"),
         (b"\x80\x02ab", "expected an HDF5 file, got data that begins with b'\\x80\\x02ab'"),
         (b"\x89PNG\r\n\x1a\n", "expected an HDF5 file, got a PNG image"),
+        (
+            tar({"digits.pyrnn": b"x"}),
+            "expected an HDF5 file, got a tar archive that holds digits.pyrnn: unpack it first",
+        ),
         (b"some words", "expected an HDF5 file, got text that begins with 'some words'"),
         (None, "HDF5 data is damaged or cut off: fetch the file again"),
     ],
