@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
@@ -45,7 +46,7 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         found["problem"] = memory_error(limits) if isinstance(error, MemoryError) else error
         streams: list[SourceStream] = []
 
-        def read_again() -> IO[bytes]:
+        def read_again() -> io.BufferedReader:
             file.seek(0)
             again = SourceStream(name, file, limits.size)
             streams.append(again)
@@ -95,7 +96,7 @@ def measure_file(
     names = Names(tell)
     stream = SourceStream(name, file, limits.size)
     with contextlib.suppress(CorruptPickleError, MemoryError):
-        spell(stream.reader, names)
+        spell(stream.reader, names, limits.seconds * 2 / 3)
     source, problem = stream.finish(), stream.refusal(complete=False)
     return Examination(source, protocol_of(stream.head), problem=problem, unlisted=names.unlisted)
 
