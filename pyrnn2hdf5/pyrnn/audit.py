@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import io
+import math
 import pickle
 import pickletools
 import re
@@ -156,26 +158,46 @@ UNSPELLED: Final = {
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), "an extension code"),
     **{"NEXT_BUFFER": "an out-of-band buffer", "READONLY_BUFFER": "a read-only buffer"},
 }
+NAMELESS: Final = re.compile(
+    b"["
+    + b"".join(
+        re.escape(code)
+        for code, opcode in OPCODES.items()
+        if opcode.arg is None and opcode.name not in ("STOP", "STACK_GLOBAL", "MEMOIZE", *UNSPELLED)
+    )
+    + b"]*"
+)
+"""Opcodes without an argument that neither name anything nor fill the memo."""
+
+RUN: Final = 64
+"""After so many of these a look at what is buffered pays: it may hold a run of them."""
+
 TEXTS: Final = ("STRING", "UNICODE", "UNICODE8")
 """Ends of the names of opcodes whose argument is a text."""
 
 
-def spell(stream: IO[bytes], names: Names) -> None:
+def spell(stream: io.BufferedReader, names: Names, seconds: float = math.inf) -> None:
     """Note what the opcodes of a pickle name, one after the other, without following what they do.
 
     For what `audit` does not follow to its end: so nothing that stops it, but not Python, hides the names behind.
-    Raises as `audit`.
+    It takes at most `seconds`, and `SPELL_SECONDS`. Raises as `audit`.
     """
     last: list[str | None] = [None, None]
     memo: dict[int, str | None] = {}
-    end = time.monotonic() + SPELL_SECONDS
+    seconds, nameless = min(seconds, SPELL_SECONDS), 0
+    end = time.monotonic() + seconds
     try:
         for number in range(MAX_OPCODES):
             if not number % 2**12 and time.monotonic() > end:
-                raise CorruptPickleError(f"time to look at opcodes: expected at most {SPELL_SECONDS:g} s, got more")
+                raise CorruptPickleError(f"time to look at opcodes: expected at most {seconds:g} s, got more")
             code = stream.read(1)
             if not code or code == pickle.STOP:
                 return
+            if NAMELESS.fullmatch(code):
+                last, nameless = [last[1], None], nameless + 1
+                if not nameless % RUN and (run := NAMELESS.match(stream.peek())) and stream.read(run.end()):
+                    last = [None, None]
+                continue
             opcode = OPCODES[code]
             argument = _argument(opcode, stream)
             if opcode.name in ("GLOBAL", "INST"):

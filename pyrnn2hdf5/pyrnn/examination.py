@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
@@ -45,7 +46,7 @@ def examine(file: IO[bytes], limits: Limits, tell: Callable[[tuple[str, ...]], o
         root, found["problem"] = None, memory_error(limits) if isinstance(error, MemoryError) else error
     if "problem" in found:
 
-        def read_again() -> IO[bytes]:
+        def read_again() -> io.BufferedReader:
             nonlocal stream
             stream = stream.again()
             return stream.reader
@@ -89,7 +90,11 @@ def measure_file(
     """The facts of a file of which nothing else can be read, and the names that are spelled out in it."""
     names = Names(tell)
     stream = SourceStream(name, file, limits.size)
-    if _end_of(lambda: spell(stream.reader, names)):
+    try:
+        with contextlib.suppress(CorruptPickleError):
+            spell(stream.reader, names, limits.seconds * 2 / 3)
+    except MemoryError:
+        # What unpacks loses its place there.
         stream = stream.again()
     source, problem = stream.finish(), stream.refusal(complete=False)
     return Examination(source, protocol_of(stream.head), problem=problem, unlisted=names.unlisted)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import numpy as np
@@ -26,8 +27,8 @@ EXAMINE: Final = "pyrnn2hdf5.pyrnn.examination:examine"
 MEASURE: Final = "pyrnn2hdf5.pyrnn.examination:measure_file"
 """What is run in the process that reads; nothing of it is imported here."""
 
-MEASURE_SECONDS: Final = 5.0
-"""Longest time to count and hash a file that has taken its whole time already."""
+MEASURE_SECONDS: Final = 3.0
+"""Time to count, hash and look through a file that has taken its whole time already."""
 
 MAX_POINTS: Final = 1000
 """Most points of a thinned training history."""
@@ -125,11 +126,13 @@ def examine_pyrnn(
         )
         return found
 
+    started = monotonic()
     try:
         found = ask(EXAMINE, limits)
     except (LoadLimitError, CorruptPickleError) as error:
         try:
-            found = ask(MEASURE, replace(limits, seconds=MEASURE_SECONDS))
+            left = limits.seconds - (monotonic() - started)
+            found = ask(MEASURE, replace(limits, seconds=max(left, MEASURE_SECONDS)))
         except (SourceError, LoadLimitError, CorruptPickleError):
             raise error from None
         found = replace(found, problem=found.problem or error, unfollowed=str(error))

@@ -45,6 +45,9 @@ MAYBE_WITH_STOP: Final = re.compile(rb"\(|c\S+\r?\n\S")
 DECIMAL_PUT: Final = re.compile(rb"p\d+\r?\n")
 """How protocol 0 fills the memo, also with line ends that a transfer has changed; protocol 1 does so in binary."""
 
+OTHERS: Final = (".pronn", ".onnx", ".hdf5")
+"""Ends of the names of models that are no pickles: of such a file none is expected, whatever its first bytes are."""
+
 HEAD: Final = 512
 
 PADDING: Final = b"\0\t\n\r\x1a "
@@ -63,6 +66,7 @@ class SourceStream:
     def __init__(self, name: str, file: IO[bytes] | io.FileIO, max_size: int) -> None:
         """Raises `SourceError` for what is empty, is packed too often, or has no content near its beginning."""
         self._name = name
+        self._expected = f"expected a {'model' if name.lower().endswith(OTHERS) else 'pickle'}"
         self._file = file
         self._max_size = max_size
         self._first = HashedFile(file)
@@ -79,7 +83,7 @@ class SourceStream:
         self.head = self.reader.peek(HEAD)[:HEAD]
         if not self.head:
             what = "stream" if self._unpackers else "file"
-            raise self._damage_error() or SourceError(f"expected a pickle, got an empty {what}")
+            raise self._damage_error() or SourceError(f"{self._expected}, got an empty {what}")
         self.mended = (
             bool(BEGINNING.match(self.head) and DECIMAL_PUT.search(self.head))
             and self.head[0] != 0x80
@@ -116,7 +120,7 @@ class SourceStream:
         from ..files.formats import describe_text
 
         if what := self.describe(most):
-            raise SourceError(f"expected a pickle, got {what}")
+            raise SourceError(f"{self._expected}, got {what}")
         problem = self._problem(describe_text(self.head))
         if problem and (not self._unpackers or self._ends_within(most)):
             raise self._damage_error() or problem
@@ -138,12 +142,12 @@ class SourceStream:
         """What is wrong with the first bytes, which may be those of a text."""
         stops = b"." in self._stages[-1].beginning
         if text and not MAYBE.match(self.head) and not (stops and MAYBE_WITH_STOP.match(self.head)):
-            return SourceError(f"expected a pickle, got {text}")
+            return SourceError(f"{self._expected}, got {text}")
         # It begins with PROTO, MARK, GLOBAL or an empty container.
         if self.head[0] not in b"\x80(c]}":
             if packing := damaged_packing_of(self.head):
                 return SourceError(f"{packing.name} data is damaged or cut off: fetch the file again")
-            return SourceError(f"expected a pickle, got data that begins with {self.head[:8]!r}")
+            return SourceError(f"{self._expected}, got data that begins with {self.head[:8]!r}")
         if self.head[0] == 0x80 and self.head[1:2] > b"\x05":
             return CorruptPickleError(f"pickle protocol: expected 0 to 5, got {self.head[1]}")
         return None

@@ -28,7 +28,7 @@ CHILD_PROGRAM: Final = "pyrnn2hdf5.sandbox.child"
 MAX_READS: Final = 200
 """Files that one process reads before a new one takes its place, so that its memory stays flat."""
 
-NO_RESULT: Final = "loading ended without a result: the file is made to crash a reader"
+NO_RESULT: Final = "loading ended without a result: the file is damaged, or made to crash a reader"
 
 START_SECONDS: Final = 30.0
 """Longest time an interpreter may take to start."""

@@ -82,7 +82,7 @@ def test_a_name_that_is_computed_is_told(tmp_path: Path) -> None:
 
 def test_what_is_too_long_to_be_looked_through_is_told(tmp_path: Path) -> None:
     path = tmp_path / "m"
-    path.write_bytes(gzip.compress(b"\x80\x02" + b"N" * 5_000_000 + b"t0" + by_global("os", "system") + b"."))
+    path.write_bytes(gzip.compress(b"\x80\x02" + b"K\x01" * 5_000_000 + b"t0" + by_global("os", "system") + b"."))
     done = here("show", path, "--globals")
     assert done.code == 1
     assert "looked through, but not followed to its end: " in done.stdout

@@ -35,7 +35,7 @@ COMMAND = [sys.executable, "-m", "pyrnn2hdf5"]
 READS = "tests.hostile.reads"
 SPINNING = MONSTERS["equal hashes"][0]()
 
-ENDED = "loading ended without a result: the file is made to crash a reader"
+ENDED = "loading ended without a result: the file is damaged, or made to crash a reader"
 TOO_LONG = "time to load: expected at most 1 s, got more"
 BROKEN = {
     "hang": TOO_LONG,

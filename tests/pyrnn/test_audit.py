@@ -16,7 +16,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from pyrnn2hdf5.errors import CorruptPickleError, LoadLimitError, Pyrnn2Hdf5Error, SourceError, UnsafePickleError
 from pyrnn2hdf5.limits import Limits
-from pyrnn2hdf5.pyrnn.audit import MAX_CALLS, MAX_EXTENSIONS, MAX_GLOBALS, Names, audit
+from pyrnn2hdf5.pyrnn.audit import MAX_CALLS, MAX_EXTENSIONS, MAX_GLOBALS, Names, audit, spell
 from pyrnn2hdf5.pyrnn.examination import measure_file
 from pyrnn2hdf5.pyrnn.findings import Global, globals_of
 from pyrnn2hdf5.pyrnn.reader import examine_pyrnn, named_globals
@@ -463,6 +463,44 @@ def test_a_busy_machine_spells_fewer_names_and_tells_the_file_all_the_same(
     with path.open("rb", buffering=0) as file:
         found = measure_file(file, Limits(), told.append, name="m")
     assert (told, found.source.size) == ([], path.stat().st_size)
+
+
+@pytest.mark.parametrize(("spent", "left"), [(1, 14), (12, 3), (15.5, 3), (100, 3)])
+def test_a_second_reading_takes_what_the_first_has_left(
+    spent: float, left: float, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [0.0], []
+
+    def bounded(read: str, path: Path, limits: Limits, *_: object, **__: object) -> object:
+        asked.append(limits.seconds)
+        now[0] += spent
+        raise LoadLimitError(f"reading {len(asked)}")
+
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.reader.bounded", bounded)
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.reader.monotonic", lambda: now[0])
+    with pytest.raises(LoadLimitError, match="reading 1"):
+        examine_pyrnn(written(b""), limits=Limits())
+    assert asked == [15, left]
+
+
+def test_looking_through_leaves_time_for_the_facts_of_the_file(written: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted: list[float] = []
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.examination.spell", lambda stream, names, seconds: granted.append(seconds))
+    with written(b"\x80\x02N.").open("rb", buffering=0) as file:
+        measure_file(file, Limits(seconds=3), lambda told: None, name="m")
+    assert granted == [2]
+
+
+def test_millions_of_opcodes_that_name_nothing_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyrnn2hdf5.pyrnn.audit.MAX_OPCODES", 10_000)
+    told: list[tuple[str, ...]] = []
+    data = b"\x80\x04" + b"N0)\x85" * 1_000_000 + b"\x8c\x02os\x8c\x06system\x93" + b"0N" * 1_000_000 + b"cos\nx\n."
+    spell(io.BufferedReader(cast(Any, io.BytesIO(data)), 2**16), Names(told.append))
+    assert told == [("os", "system", "dangerous"), ("os", "x", "dangerous")]
+    told.clear()
+    data = b"\x80\x04\x8c\x02os\x8c\x06system" + b"N" * 100_000 + b"\x93."
+    spell(io.BufferedReader(cast(Any, io.BytesIO(data)), 2**16), Names(told.append))
+    assert told == [("", "a computed name", "unknown")]
 
 
 def test_memory_is_no_way_out(written: Write) -> None:

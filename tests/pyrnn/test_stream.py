@@ -91,6 +91,31 @@ def test_bytes_after_the_pickle_are_counted(tmp_path: Path) -> None:
     assert read(path)[1].trailing_size == 6
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        *((f"m.{suffix}", "a model") for suffix in ("pronn", "onnx", "hdf5", "PRONN")),
+        *((name, "a pickle") for name in ("m.pyrnn", "m", "pronn", "m.pronn.gz")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("data", "got"),
+    [
+        (b"\x01\x02", r"data that begins with b'\x01\x02'"),
+        (b"garbage", "text that begins with 'garbage'"),
+        (b"PK\5\6" + bytes(18), "a zip archive"),
+        (b"", "an empty file"),
+    ],
+    ids=["data", "text", "zip", "nothing"],
+)
+def test_what_is_expected_is_what_the_name_says(name: str, what: str, data: bytes, got: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(SourceError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"expected {what}, got {got}")
+
+
 SECOND = dump(recognizer())
 
 
