@@ -66,7 +66,7 @@ class SourceStream:
     def __init__(self, name: str, file: IO[bytes] | io.FileIO, max_size: int) -> None:
         """Raises `SourceError` for what is empty, is packed too often, or has no content near its beginning."""
         self._name = name
-        self._expected = f"expected a {'model' if name.lower().endswith(OTHERS) else 'pickle'}"
+        self._expected = f"expected a {'line recognizer' if name.lower().endswith(OTHERS) else 'pickle'}"
         self._file = file
         self._max_size = max_size
         self._first = HashedFile(file)

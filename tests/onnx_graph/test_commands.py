@@ -249,7 +249,7 @@ def test_onnx_that_is_not_ours(command: tuple[str | Path, ...], here: Path) -> N
     expected = (
         "an ONNX model that pyrnn2hdf5 did not write, and it reads no other: take the model that this was made from"
     )
-    assert (code, told.splitlines()[-1]) == (1, f"error: x.onnx: expected a pickle, got {expected}")
+    assert (code, told.splitlines()[-1]) == (1, f"error: x.onnx: expected a line recognizer, got {expected}")
 
 
 @pytest.mark.parametrize("source", [PYRNN, MODELS])

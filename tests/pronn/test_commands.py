@@ -59,7 +59,7 @@ def test_another_target_stays(here: Path) -> None:
     # What is no model is told before anything is said about a target.
     (here / "bad.pronn").write_bytes(b"%PDF-1.4")
     (here / "bad.hdf5").write_bytes(b"mine")
-    assert outputs("convert", "bad.pronn")[2] == "error: bad.pronn: expected a pickle, got a PDF document\n"
+    assert outputs("convert", "bad.pronn")[2] == "error: bad.pronn: expected a line recognizer, got a PDF document\n"
 
 
 def test_verify_either_side(here: Path) -> None:

@@ -94,7 +94,7 @@ def test_bytes_after_the_pickle_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        *((f"m.{suffix}", "a model") for suffix in ("pronn", "onnx", "hdf5", "PRONN")),
+        *((f"m.{suffix}", "a line recognizer") for suffix in ("pronn", "onnx", "hdf5", "PRONN")),
         *((name, "a pickle") for name in ("m.pyrnn", "m", "pronn", "m.pronn.gz")),
     ],
 )
