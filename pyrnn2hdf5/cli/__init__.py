@@ -14,7 +14,8 @@ import re
 import signal
 import stat
 import sys
-from typing import Annotated, Final, NoReturn
+from types import FrameType
+from typing import Annotated, Final
 
 import typer
 
@@ -98,11 +99,23 @@ app.add_typer(models.models, name="models", epilog=_examples("models", "models c
 _stopped: Exit | None = None
 
 
-def _stop(number: int, frame: object) -> NoReturn:
+def _stop(number: int, frame: FrameType | None) -> None:
     global _stopped
-    _stopped = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
+    if _stopped is None:
+        _stopped = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
+    if _is_importing(frame) and hasattr(signal, "setitimer"):
+        # Some libraries swallow whatever is raised while they are imported: it is raised when they are done.
+        signal.signal(signal.SIGALRM, _stop)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        return
     # Raised, not ended, so that temporary files go.
     raise SystemExit(_stopped)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
@@ -183,5 +196,7 @@ def main() -> None:
         # The work is done; what comes now could only disturb the way out.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         # Nor need a last collection look through all that was imported.
         gc.freeze()

@@ -59,6 +59,25 @@ cli.main()
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_import_swallows_no_stop(number: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "greedy.py").write_text(
+        f"import os, signal\ntry:\n    os.kill(os.getpid(), signal.{number})\nexcept BaseException:\n    pass\n"
+    )
+    script = """
+import sys, time, pyrnn2hdf5.cli as cli
+def work():
+    import greedy
+    time.sleep(60)
+    print("went on")
+sys.path.append(sys.argv[1])
+cli.app = work
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("callback", ["weakref.finalize(thing, stop)", "gc.callbacks.append(stop)"])
 def test_a_stop_inside_a_callback_is_the_same_stop(callback: str, number: str, code: int) -> None:
     # Of which an error cannot be raised any further.
