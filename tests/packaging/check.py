@@ -11,6 +11,7 @@ from __future__ import annotations
 import email
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def check_readme() -> None:
             **{"PATH": f"{folder / 'users' / 'bin'}:{os.environ['PATH']}", "HOME": name, "PIPX_HOME": f"{name}/pipx"},
             **{"PIPX_BIN_DIR": f"{name}/bin"},
         }
+        # What `make dist` makes is here: the whole tool chain would be installed once more for it.
+        commands = [f"cp -r {shlex.quote(str(ROOT / 'dist'))} ." if line == "make dist" else line for line in commands]
         script = "\n".join(["set -e", *commands, "pyrnn2hdf5 --version", f"{name}/bin/pyrnn2hdf5 --version"])
         done = subprocess.run(
             ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
