@@ -215,9 +215,11 @@ def _curve(training: TrainingRecord) -> Curve | None:
 
 def compatibility(stored: Stored, model: Model) -> Compatibility:
     """Which readers take the stored form of a model."""
+    # It decodes by the codec, whatever is in there.
+    ours = ("kraken 7 with pyrnn2hdf5", "pyrnn2hdf5") if model.codec else ("pyrnn2hdf5",)
     if stored.kind != KIND:
-        return Compatibility(stored.kind, ("pyrnn2hdf5",), codec_problems(model.codec))
+        return Compatibility(stored.kind, ours, codec_problems(model.codec))
     reasons = ["every class but the blank has a label of one code point, and no two the same"]
     if stored.permutation:
         reasons.append("classes are permuted into code point order, in which kraken reads them")
-    return Compatibility(stored.kind, ("kraken 0.3 to 0.6", "pyrnn2hdf5"), tuple(reasons))
+    return Compatibility(stored.kind, ("kraken 0.3 to 0.6", *ours), tuple(reasons))

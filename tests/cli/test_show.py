@@ -57,7 +57,7 @@ def test_the_page_of_a_model() -> None:
         "start 100.00%, minimum 48.41%, end 48.41%",
         "ocropus-rtrain -l 32 -S 24",
         "dead: 0 of 48 hidden units; saturated: 0 of 144 gates",
-        "kraken 0.3 to 0.6, pyrnn2hdf5",
+        "kraken 0.3 to 0.6, kraken 7 with pyrnn2hdf5, pyrnn2hdf5",
     ):
         assert fact in done.stdout
     assert re.search(r"buffers +4\.6 MiB +79\.0% ", done.stdout)

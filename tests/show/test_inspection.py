@@ -19,7 +19,7 @@ from pyrnn2hdf5.pyrnn.reader import load_pyrnn
 from pyrnn2hdf5.show.inspection import facts
 
 from ..conftest import MODELS, SHARED, Load
-from ..pickles import Dialect, Name, Obj, dump, recognizer
+from ..pickles import Dialect, Name, Obj, Text, dump, recognizer
 
 DIGITS = MODELS / "digits-00004000.pyrnn.gz"
 LSTM = "ocrolib.lstm"
@@ -94,9 +94,12 @@ def test_no_codec_means_only_this_project(load: Load, tmp_path: Path) -> None:
     assert found.problem is None
     assert found.compatibility is not None
     assert (found.compatibility.readers, found.compatibility.reasons) == (("pyrnn2hdf5",), ("the model has no codec",))
+    ligature = facts(write(tmp_path / "m", recognizer(codec={0: "", 1: Text("ll")}, No=2))).compatibility
+    assert ligature is not None
+    assert ligature.readers == ("kraken 7 with pyrnn2hdf5", "pyrnn2hdf5")
     swapped = facts(write(tmp_path / "m", recognizer(codec={0: "", 1: "b", 2: "a"}))).compatibility
     assert swapped is not None
-    assert swapped.readers[0] == "kraken 0.3 to 0.6"
+    assert swapped.readers == ("kraken 0.3 to 0.6", "kraken 7 with pyrnn2hdf5", "pyrnn2hdf5")
     assert "permuted" in swapped.reasons[1]
 
 
