@@ -323,7 +323,8 @@ def test_cut_off_at_any_byte(tmp_path: Path) -> None:
     for length in [0, 1, 8, 9, 95, 96, *(chance.randrange(len(SOUND)) for _ in range(30)), len(SOUND) - 1]:
         path.write_bytes(SOUND[:length])
         line = hold_promise(here("verify", SOURCE, path))
-        assert "not a readable HDF5 model" in line or "expected a pickle, got" in line
+        told = ("HDF5 data is damaged or cut off", "not a readable HDF5", "expected a line recognizer, got", "empty")
+        assert any(words in line for words in told), line
 
 
 def mutants(count: int) -> Iterator[bytes]:
