@@ -357,7 +357,8 @@ def test_an_interrupt_before_anything_is_found_leaves_a_report(
 def test_a_folder_without_models_has_a_record(tmp_path: Path, command: str) -> None:
     done = run(command, tmp_path, "--json")
     record = json.loads(done.stdout)
-    assert (done.exit_code, record["source"], record["status"]) == (1, str(tmp_path), "failed")
+    status = "refused" if command == "convert" else "failed"
+    assert (done.exit_code, record["source"], record["status"]) == (1, str(tmp_path), status)
     assert record["error"] == {"kind": "SourceError", "message": "expected models, found none", "remedy": None}
 
 

@@ -82,7 +82,7 @@ def test_a_damaged_hdf5_file_is_refused_in_one_line(tmp_path: Path) -> None:
     target = pyrnn2hdf5.convert(MODELS / "digits.pyrnn.gz", tmp_path / "model.hdf5").target
     content = target.read_bytes()
     target.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"^not a readable HDF5 model: [^\n]+$"):
+    with pytest.raises(ValueError, match=r"^HDF5 data is damaged or cut off: fetch the file again$"):
         load_model(target)
 
 
