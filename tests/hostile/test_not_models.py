@@ -110,7 +110,7 @@ def test_neither_is_any_of_them_an_hdf5_model(tmp_path: Path, what: str) -> None
 
 
 def test_a_pyrnn_where_hdf5_belongs() -> None:
-    with pytest.raises(Pyrnn2Hdf5Error, match="not a readable HDF5 model"):
+    with pytest.raises(Pyrnn2Hdf5Error, match="expected an HDF5 file, got gzip data"):
         load_hdf5(SOURCE)
     assert load_file(SOURCE).No == 25
 
