@@ -5,8 +5,12 @@ Every error survives pickling, and equals its copy.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Pyrnn2Hdf5Error(Exception):
@@ -103,3 +107,12 @@ class InvalidInputError(Pyrnn2Hdf5Error, ValueError):
 Failure = Pyrnn2Hdf5Error | OSError | MemoryError
 FAILURES: Final = (Pyrnn2Hdf5Error, OSError, MemoryError)
 """What one model or image may meet without an end to the others."""
+
+
+@contextlib.contextmanager
+def blamed_on(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An error of ours that is raised meanwhile has the path of the file to blame."""
+    try:
+        yield
+    except Pyrnn2Hdf5Error as error:
+        raise error.about(path) from error

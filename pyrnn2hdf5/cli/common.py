@@ -150,10 +150,10 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(Exit.FAILED)
 
 
-def fail_of(name: object, error: BaseException, what: str = "source", *, as_json: bool) -> NoReturn:
-    """Fail for what is wrong with something that was named."""
+def fail_of(name: object, error: BaseException, what: str = "source", *, as_json: bool, **more: object) -> NoReturn:
+    """Fail for what is wrong with something that was named; `more` is what else its record has."""
     if as_json:
-        print_json(failure_record(name, error, what))
+        print_json(failure_record(name, error, what) | more)
     fail(f"{visible(name)}: {explain(error, name)}")
 
 
@@ -164,6 +164,15 @@ def failure_is_told() -> Iterator[None]:
         yield
     except FAILURES as error:
         fail(explain(error, None))
+
+
+@contextlib.contextmanager
+def report_is_told(report: Path, *, quiet: bool) -> Iterator[None]:
+    """Tells where a report lies that is written meanwhile, or fails."""
+    with failure_is_told():
+        yield
+    if not quiet:
+        typer.echo(f"report written to {visible(report)}", err=True)
 
 
 def prepare_outputs(*outputs: Path | None) -> None:

@@ -24,6 +24,7 @@ from .common import (
     prepare_outputs,
     print_json,
     refuse_overwriting,
+    report_is_told,
     tell,
     tell_skipped,
     tell_unlisted,
@@ -260,10 +261,8 @@ def _convert_many(
 def _write_report(report: Path, outcomes: list[Outcome], *, quiet: bool) -> None:
     from ..batch.reports import write_report
 
-    with failure_is_told():
+    with report_is_told(report, quiet=quiet):
         write_report(report, outcomes)
-    if not quiet:
-        typer.echo(f"report written to {visible(report)}", err=True)
 
 
 def _foresee(job: Job, options: Options, *, as_json: bool) -> bool:

@@ -17,11 +17,11 @@ from ..text import visible
 from .common import (
     Exit,
     explain,
-    fail,
-    failure_is_told,
+    fail_of,
     prepare_outputs,
     print_json,
     refuse_overwriting,
+    report_is_told,
     tell_skipped,
     tell_unlisted,
     warn,
@@ -122,10 +122,7 @@ def verify(
             if junit:
                 _write_report(junit, cases, quiet=quiet)
     if not found:
-        none = SourceError("expected models, found none")
-        if as_json:
-            print_json(failure_record(folders[0], none) | {"result": None})
-        fail(f"{visible(folders[0])}: {explain(none, folders[0])}")
+        fail_of(folders[0], SourceError("expected models, found none"), as_json=as_json, result=None)
     if folders and not (quiet or as_json):
         different, failures = (sum(getattr(case, how) is not None for case in cases) for how in ("failure", "error"))
         equal = len(cases) - different - failures
@@ -138,10 +135,8 @@ def _write_report(path: Path, cases: list[Case], *, quiet: bool) -> None:
     from ..batch.reports import junit
     from ..files.atomic import write_output
 
-    with failure_is_told():
+    with report_is_told(path, quiet=quiet):
         write_output(path, junit("pyrnn2hdf5 verify", cases).encode("utf-8"))
-    if not quiet:
-        typer.echo(f"report written to {visible(path)}", err=True)
 
 
 def _other_than(expected: str, given: list[Path]) -> typer.BadParameter:

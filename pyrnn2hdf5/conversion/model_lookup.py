@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import InvalidModelError, Pyrnn2Hdf5Error
+from ..errors import InvalidModelError, Pyrnn2Hdf5Error, blamed_on
 from ..files.paths import default_target, sha256_of, usable_path
 from ..hdf5.layout import KIND, restore, store
 from ..hdf5.reader import load_hdf5
@@ -125,7 +125,7 @@ def find_model(
         if os.path.lexists(name):
             return Found(load_file(name, limits=limits), name)
         raise not_found(name, folders)
-    with _blaming(path):
+    with blamed_on(path):
         if is_hdf5(path) or is_onnx(path) or not autoconvert:
             return Found(load_file(path, limits=limits), path)
         if limits.allow_globals or limits.label_encoding:
@@ -135,15 +135,6 @@ def find_model(
             return Found(load_file(path, limits=limits), path, warnings=tuple(said))
         sha256 = sha256_of(path, limits)
         return replace(_stored(path, sha256, folder, limits) or _convert(path, sha256, folder, limits), pyrnn=path)
-
-
-@contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """An error of this package names the file that a name means."""
-    try:
-        yield
-    except Pyrnn2Hdf5Error as error:
-        raise error.about(path) from error
 
 
 def _source_there(path: Path, name: Path, folders: Sequence[Path]) -> Path | None:
@@ -163,12 +154,12 @@ def _by_name(folder: Path, name: str, limits: Limits) -> Found | None:
         newest = max(entries, key=newness)
         more = len({entry.source.sha256 for entry in entries if entry.source}) - 1
         said = (f"{more + 1} models of this name are stored, {newest.path.name} is the newest",) if more else ()
-        with _blaming(newest.path):
+        with blamed_on(newest.path):
             return Found(load_hdf5(newest.path, limits=limits), newest.path, warnings=said)
     path = folder / default_target(name)
     if not is_hdf5(path) or usable_source(path):
         return None
-    with _blaming(path):
+    with blamed_on(path):
         model = load_hdf5(path, limits=limits)
     return Found(model, path, warnings=(f"{path.name} does not record what it was made from",))
 

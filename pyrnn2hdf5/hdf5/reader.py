@@ -22,7 +22,7 @@ Parsed = TypeVar("Parsed")
 MAX_FILE: Final = MAX_BYTES + 2**20
 """Largest file that is read whole."""
 
-BEGINNING: Final = 512
+BEGINNING_SIZE: Final = 512
 """Bytes of a file by which it is told what it is."""
 
 
@@ -146,7 +146,7 @@ def _in_words(file: IO[bytes], error: OSError) -> str:
     from ..files.packings import packing_of
 
     file.seek(0)
-    head = file.read(BEGINNING)
+    head = file.read(BEGINNING_SIZE)
     if not head:
         return "expected an HDF5 file, got an empty file"
     file.seek(0)

@@ -13,12 +13,11 @@ Of the networks only, the weights and the behaviour are compared.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..errors import InvalidInputError, Pyrnn2Hdf5Error
+from ..errors import InvalidInputError, blamed_on
 from ..extras import require
 from ..hdf5.layout import LAYOUT, Stored, store
 from ..limits import DEFAULT_LIMITS, Limits, check_number
@@ -150,16 +149,16 @@ def verify_files(
 ) -> Verification:
     """As `verify`; `reader` is the process to read with, for many pairs."""
     runs = is_onnx(result)
-    with _blamed_on(result):
+    with blamed_on(result):
         if runs:
             require("onnx")
-    with _blamed_on(source):
+    with blamed_on(source):
         expected, source_model = load_stored(source, limits=limits, reader=reader)
-    with _blamed_on(result):
+    with blamed_on(result):
         got, result_model = load_stored(result, limits=limits, reader=reader)
     normalizer = source_model.line_normalizer or result_model.line_normalizer
     lines = [_line(image, normalizer, source_model, reader) for image in images]
-    with _blamed_on(result):
+    with blamed_on(result):
         # The file is that of its model, to the byte.
         onnxruntime = compare_runs(result_model, lines, tolerance) if runs else None
     if network_only:
@@ -178,17 +177,8 @@ def _network_of(stored: Stored, model: Model) -> tuple[Stored, Model]:
     return store(bare, float64=stored.float64), bare
 
 
-@contextmanager
-def _blamed_on(path: str | os.PathLike[str]) -> Iterator[None]:
-    """An error of ours has the path of the file it comes from."""
-    try:
-        yield
-    except Pyrnn2Hdf5Error as error:
-        raise error.about(path) from error
-
-
 def _line(image: str | os.PathLike[str], normalizer: LineNormalizer | None, model: Model, reader: Reader) -> Line:
-    with _blamed_on(image):
+    with blamed_on(image):
         xs = read_line(image, normalizer, model.Ni, most=max(most_steps(model) // NETWORKS, 1), reader=reader).xs
         if not len(xs):
             raise InvalidInputError("line image: expected ink on paper, got a blank image")
