@@ -80,7 +80,8 @@ def test_an_answer_that_is_no_ends_its_line(stale: Path, answer: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (1, "")
-    assert done.stderr.splitlines()[1:] == ["Remove it? [y/N]:", "nothing changed"]
+    # A space ends the question in older versions of click.
+    assert [line.rstrip() for line in done.stderr.splitlines()[1:]] == ["Remove it? [y/N]:", "nothing changed"]
     assert stale.exists()
 
 
