@@ -73,8 +73,9 @@ class Stage(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         data = self._read(min(len(buffer), CHUNK))
         self.beginning = self.beginning or data
-        # But for zeros.
-        self.ending = (self.ending + data).rstrip(b"\0")[-2:]
+        # But for zeros; they may come by the gigabyte, and a comparison takes a fiftieth of the time of `rstrip`.
+        if data != bytes(len(data)):
+            self.ending = (self.ending + data).rstrip(b"\0")[-2:]
         self.size += len(data)
         if self.limit is not None and self.size > self.limit:
             raise SizeLimitError(f"unpacked size: expected at most {self.limit} bytes, got more", remedy="size")

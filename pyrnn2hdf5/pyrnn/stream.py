@@ -160,7 +160,7 @@ class SourceStream:
         used = self.reader.tell()
         behind = b""
         while not behind and self._stages[-1].size <= used + MAX_TRAILING and (chunk := self.reader.read(CHUNK)):
-            behind = chunk.lstrip(PADDING)
+            behind = b"" if chunk == bytes(len(chunk)) else chunk.lstrip(PADDING)
         if not self._read_on(used + MAX_TRAILING):
             raise SourceError(f"bytes after the pickle: expected at most {MAX_TRAILING}, got more")
         remarks = [f"bytes follow the {stage.name} data" for stage in self._unpackers if stage.followed]
