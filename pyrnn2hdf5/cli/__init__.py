@@ -105,11 +105,15 @@ def _stop(number: int, frame: FrameType | None) -> None:
         _stopped = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
     if _is_importing(frame) and hasattr(signal, "setitimer"):
         # Some libraries swallow whatever is raised while they are imported: it is raised when they are done.
-        signal.signal(signal.SIGALRM, _stop)
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        _stop_soon()
         return
     # Raised, not ended, so that temporary files go.
     raise SystemExit(_stopped)
+
+
+def _stop_soon() -> None:
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
 
 
 def _is_importing(frame: FrameType | None) -> bool:
@@ -118,11 +122,14 @@ def _is_importing(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-def _stop_now(unraisable: sys.UnraisableHookArgs) -> None:
-    """A stop that came inside a callback of the interpreter cannot be raised any further."""
-    if isinstance(unraisable.exc_value, SystemExit):
+def _stop_after(unraisable: sys.UnraisableHookArgs) -> None:
+    """A stop that came inside a callback of the interpreter goes no further: it is raised when that is done."""
+    if not isinstance(unraisable.exc_value, SystemExit):
+        sys.__unraisablehook__(unraisable)
+    elif hasattr(signal, "setitimer"):
+        _stop_soon()
+    else:
         os._exit(_stopped or Exit.INTERRUPTED)
-    sys.__unraisablehook__(unraisable)
 
 
 def _lead_closed_streams_nowhere() -> None:
@@ -166,7 +173,7 @@ def main() -> None:
         _keep_text_from_commanding()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    sys.unraisablehook = _stop_now
+    sys.unraisablehook = _stop_after
     try:
         try:
             app()

@@ -77,26 +77,31 @@ cli.main()
     assert (done.returncode, done.stdout) == (code, "")
 
 
-@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("number", "code", "told"), [("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "")])
 @pytest.mark.parametrize("callback", ["weakref.finalize(thing, stop)", "gc.callbacks.append(stop)"])
-def test_a_stop_inside_a_callback_is_the_same_stop(callback: str, number: str, code: int) -> None:
+def test_a_stop_inside_a_callback_is_the_same_stop(callback: str, number: str, code: int, told: str) -> None:
     # Of which an error cannot be raised any further.
     script = f"""
-import gc, os, signal, weakref, pyrnn2hdf5.cli as cli
+import gc, os, signal, time, weakref, pyrnn2hdf5.cli as cli
 class Thing: pass
 def stop(*_):
+    gc.callbacks.clear()
     os.kill(os.getpid(), signal.{number})
 def work():
     thing = Thing()
     {callback}
-    del thing
-    gc.collect()
-    print("went on")
+    try:
+        del thing
+        gc.collect()
+        time.sleep(60)
+        print("went on")
+    finally:
+        print("temporary files go")
 cli.app = work
 cli.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (code, "")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "temporary files go\n", told)
 
 
 @pytest.mark.parametrize("command", ["", "convert", "verify", "show", "ocr", "models", "models list", "models clean"])
