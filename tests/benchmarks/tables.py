@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 MISSED: Final = " **missed**"
+MOST_DIGITS: Final = 17
 
 COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -55,7 +56,14 @@ class Row:
 
     @property
     def ratio_in_words(self) -> str:
-        return self.counts.format(f"{self.ratio:.3g}")
+        """With as many digits, three or more, as tell on which side of the goal it is."""
+        digits = 3
+        while self.figure is None and digits < MOST_DIGITS and self._rounded(digits) == self.goal.number != self.ratio:
+            digits += 1
+        return self.counts.format(f"{self._rounded(digits):.{digits}g}")
+
+    def _rounded(self, digits: int) -> float:
+        return float(f"{self.ratio:.{digits}g}")
 
 
 def long_table(rows: Iterable[Row]) -> list[str]:
@@ -68,11 +76,9 @@ def long_table(rows: Iterable[Row]) -> list[str]:
 
 
 def short_table(rows: Iterable[Row], cases: Iterable[str]) -> list[str]:
-    """The rows of `cases`, in that order, without their goals."""
+    """The rows of `cases`, in that order, with headings for those who have not read of the long one."""
     by_case = {row.case: row for row in rows}
-    chosen = [by_case[case] for case in cases]
-    lines = ["| case | pyrnn2hdf5 | the original | ratio |", "|---|---|---|---|"]
-    return lines + [f"| {row.case} | {row.ours} | {row.peer} | {row.ratio_in_words} |" for row in chosen]
+    return ["| case | pyrnn2hdf5 | the original | ratio | goal |", *long_table(by_case[case] for case in cases)[1:]]
 
 
 def put_between_marks(path: Path, mark: str, lines: Iterable[str]) -> None:
