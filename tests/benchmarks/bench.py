@@ -73,12 +73,12 @@ def conversions(folder: Path) -> Iterator[Row]:
     yield Row("the same", seconds(b), f"ocropy load_object {seconds(a)}", ratio, FASTER, Goal(">=", 2.2))
     a, b, ratio = in_turn(convert(HISTORY).megabytes, kraken(HISTORY).megabytes, 1)
     goal = Goal("<=", 300, "MB")
-    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
+    yield Row("the same, peak memory", goal.show(a), f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
     a, b, ratio = in_turn(convert(BUFFERS).seconds, kraken(BUFFERS).seconds, 5)
     yield Row("convert and verify en-default-buffers", seconds(a), f"kraken {seconds(b)}", ratio, OF_TIME, Goal("<", 1))
     a, b, ratio = in_turn(convert(BUFFERS).megabytes, kraken(BUFFERS).megabytes, 1)
     goal = Goal("<=", 150, "MB")
-    yield Row("the same, peak memory", f"{a:.0f} MB", f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
+    yield Row("the same, peak memory", goal.show(a), f"kraken {b:.0f} MB", ratio, OF_MEMORY, goal, a)
     a, b, ratio = in_turn(peer("load_pyrnn", HISTORY).seconds, ours("show", HISTORY).seconds, 1)
     yield Row("show en-default-history", seconds(b), f"kraken load_pyrnn {seconds(a)}", ratio, FASTER, Goal(">=", 10))
     plain = ours("convert", "-q", "--force", "--no-verify", SMALL, "-o", folder / "ours.hdf5")
@@ -200,7 +200,9 @@ def starts() -> Iterator[Row]:
     ):
         a, b, ratio = in_turn(program.seconds, bare.seconds, 7)
         goal = Goal("<", most, "ms")
-        yield Row(name, seconds(a), f"python alone {seconds(b)}", ratio, "{} times python's time", goal, a * 1e3)
+        figure = a * 1e3
+        peer_time = f"python alone {seconds(b)}"
+        yield Row(name, goal.show(figure), peer_time, ratio, "{} times python's time", goal, figure)
 
 
 def growth(folder: Path) -> Iterator[Row]:

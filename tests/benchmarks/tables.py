@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 MISSED: Final = " **missed**"
-MOST_DIGITS: Final = 17
+EXACT_DIGITS: Final = 17
+"""As many tell any float64 apart from every other."""
 
 COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -29,6 +30,11 @@ class Goal:
 
     def is_met(self, figure: float) -> bool:
         return COMPARISONS[self.comparison](figure, self.number)
+
+    def show(self, figure: float) -> str:
+        """A figure in its unit, with three digits, or as many as tell on which side of this goal it is."""
+        texts = (f"{figure:.{digits}g}" for digits in range(3, EXACT_DIGITS + 1))
+        return f"{next(t for t in texts if float(t) != self.number or figure == self.number)} {self.unit}".rstrip()
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.number:g} {self.unit}".rstrip()
@@ -56,14 +62,7 @@ class Row:
 
     @property
     def ratio_in_words(self) -> str:
-        """With as many digits, three or more, as tell on which side of the goal it is."""
-        digits = 3
-        while self.figure is None and digits < MOST_DIGITS and self._rounded(digits) == self.goal.number != self.ratio:
-            digits += 1
-        return self.counts.format(f"{self._rounded(digits):.{digits}g}")
-
-    def _rounded(self, digits: int) -> float:
-        return float(f"{self.ratio:.{digits}g}")
+        return self.counts.format(self.goal.show(self.ratio) if self.figure is None else f"{self.ratio:.3g}")
 
 
 def long_table(rows: Iterable[Row]) -> list[str]:

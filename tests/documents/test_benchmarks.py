@@ -14,6 +14,9 @@ FAST = Row("convert", "1 s", "kraken 23 s", 23.04, "{} times as fast", Goal(">="
 SLOW = Row("forward pass", "2 s", "kraken 5 s", 2.5, "{} times as fast", Goal(">=", 8))
 LARGE = Row("peak memory", "310 MB", "kraken 620 MB", 0.5, "{} of kraken's memory", Goal("<=", 300, "MB"), 310.0)
 
+LONG = "docs/benchmarks.md", "case", "ours", "peer", "ratio", "goal"
+SHORT = README, "case", "pyrnn2hdf5", "the original", "ratio", "goal"
+
 
 def test_a_row_says_how_its_ratio_counts_and_whether_its_goal_is_missed() -> None:
     assert long_table([FAST, SLOW, LARGE])[2:] == [
@@ -28,6 +31,11 @@ def test_a_ratio_near_its_goal_has_the_digits_that_tell_its_side() -> None:
     assert [row.ratio_in_words for row in near] == ["11.98", "11.99996", "12.00004", "12", "11.9"]
 
 
+def test_a_figure_near_its_goal_has_them_too() -> None:
+    near = [Goal("<", 150, "ms").show(figure) for figure in (149.7, 149.96, 150.0, 76.34)]
+    assert near == ["149.7 ms", "149.96 ms", "150 ms", "76.3 ms"]
+
+
 def test_goals_include_their_number_where_they_say_so() -> None:
     assert Goal("<=", 1).is_met(1) and Goal(">=", 1).is_met(1) and not Goal("<", 1).is_met(1)
     assert Goal("<=", 1).is_met(0.5) and Goal(">=", 1).is_met(2) and Goal("<", 1).is_met(0.5)
@@ -39,10 +47,6 @@ def test_tables_go_between_their_marks(tmp_path: Path) -> None:
     put_between_marks(page, "bench", short_table([SLOW, FAST], ["convert"])[2:])
     row = "| convert | 1 s | kraken 23 s | 23 times as fast | >= 15 |"
     assert page.read_text("utf-8") == f"before\n<!-- bench -->\n{row}\n<!-- /bench -->\nafter\n"
-
-
-LONG = "docs/benchmarks.md", "case", "ours", "peer", "ratio", "goal"
-SHORT = README, "case", "pyrnn2hdf5", "the original", "ratio", "goal"
 
 
 @pytest.mark.parametrize("table", [LONG, SHORT])
